@@ -1,0 +1,198 @@
+"""Which base model a road should use and where: by purpose, language, licence and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from advisor.types import Approach, Estimate, Method, Needs
+from knowledge.catalog.loader import find_model, load
+from knowledge.catalog.records import Api, Model
+
+RENTED = ("colab", "kaggle", "cloud")
+STARTER = "starter"
+# Judgement: above this, an assistant on processors alone answers too slowly to be used.
+LARGEST_ON_CPU = 4_000_000_000
+# Judgement: what a small company tries first is an 8B-class model, never more than 15B.
+LARGEST_FIRST_CHOICE = 15_000_000_000
+# Judgement: the dearest hosted model whose input costs at most this, in USD per million tokens.
+API_INPUT_USD = 2.0
+# Judgement: a model small enough to be tuned on processors alone.
+TUNABLE_ON_CPU = 700_000_000
+# Bytes per parameter of the weights alone, to skip what cannot fit before it is estimated.
+_LEAST_BYTES = {"qlora": 0.5, "lora": 2.0, "full": 6.0, None: 2.0}
+
+
+@dataclass(slots=True)
+class Estimator:
+    """Estimates of roads, asked once for each road, model and need within one recommendation."""
+
+    _known: dict[tuple[object, ...], dict[str, Estimate]] = field(default_factory=dict)
+
+    def of(
+        self, approach: Approach, method: Method | None, model_id: str, needs: Needs
+    ) -> dict[str, Estimate]:
+        key = (
+            *(approach, method, model_id, needs.gpu, needs.vram_gib, needs.n_examples),
+            *(needs.traffic_per_day, needs.corpus_tokens, needs.goal, needs.may_send),
+        )
+        if key not in self._known:
+            from advisor.estimate import estimates_for_option
+
+            self._known[key] = estimates_for_option(approach, method, model_id, needs)
+        return self._known[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base model, where it runs, and whether its memory need was found to fit."""
+
+    model_id: str
+    place: str
+    fits: bool
+    params_b: float | None
+    """Size in 1e9 parameters; None for a hosted model."""
+
+
+def choose(approach: Approach, method: Method | None, needs: Needs, estimator: Estimator) -> Base:
+    """The base model for a road: the user's own, else the first suitable one that fits."""
+    place = needs.gpu if needs.gpu in RENTED and needs.confidential != "all" else "local"
+    vram_gib = 0.0 if needs.gpu in RENTED and place == "local" else needs.vram_gib
+    if needs.model:
+        return _own_choice(needs.model, approach, method, place, vram_gib, needs, estimator)
+    training = approach == "fine_tuning"
+    if not vram_gib and not training:
+        if needs.may_send and (hosted := hosted_model()) is not None:
+            return Base(hosted.id, "api", True, None)
+        return _on_processors(needs)
+    fits = _fits_card(approach, method, vram_gib, needs, estimator)
+    first: Model | None = None
+    smallest: Model | None = None
+    for model in suitable(needs):
+        first = first or model
+        smallest = model if smallest is None or model.params < smallest.params else smallest
+        if vram_gib and fits(model):
+            return Base(model.id, place, True, model.params / 1e9)
+    if vram_gib and training and smallest is not None:
+        return Base(smallest.id, place, False, smallest.params / 1e9)
+    if vram_gib and not training:
+        return _on_processors(needs)
+    if first is None:
+        return Base(STARTER, place, False, None)
+    return Base(first.id, place, False, first.params / 1e9)
+
+
+def suitable(needs: Needs) -> Iterator[Model]:
+    """Models one may use in business for this goal and language, best first."""
+    purpose = "code" if needs.goal == "code" else "general"
+    models = [
+        model
+        for model in load("models").values()
+        if not model.local
+        and model.plain_transformer
+        and model.params <= LARGEST_FIRST_CHOICE
+        and commercial(model) != "no"
+        and _language_rank(model, needs.language, purpose) is not None
+        and (purpose in model.purposes) == (purpose == "code" or "code" not in model.purposes)
+    ]
+    # The catalog's default first; then by size, a model of the language before a general one.
+    yield from sorted(models, key=lambda model: _preference(model, purpose, needs.language))
+
+
+def commercial(model: Model) -> str:
+    """The strictest answer of a model's licences to "may we use it in business?"."""
+    licences = load("licences")
+    answers = [
+        licences[id_.strip()].commercial
+        for id_ in model.licence.split(",")
+        if id_.strip() in licences
+    ]
+    for answer in ("no", "conditions"):
+        if answer in answers:
+            return answer
+    return "yes" if answers else "conditions"
+
+
+def hosted_model() -> Api | None:
+    """A current hosted chat model of the middle price class."""
+    chat = [
+        api
+        for api in load("apis").values()
+        if api.mode == "chat" and not api.ends and (api.input_usd_per_1m or 0) <= API_INPUT_USD
+    ]
+    return max(chat, key=lambda api: (api.input_usd_per_1m or 0, api.id), default=None)
+
+
+def _language_rank(model: Model, language: str, purpose: str) -> int | None:
+    if purpose == "code":
+        return 0
+    if language in model.languages:
+        return model.languages.index(language)
+    return len(model.languages) + 2 if "multilingual" in model.languages else None
+
+
+def _preference(model: Model, purpose: str, language: str) -> tuple[object, ...]:
+    if f"{purpose}.{language}" in model.default_for:
+        default = 0
+    elif purpose in model.default_for:
+        default = 1 if language == "en" else 2
+    else:
+        default = 2
+    size_class = -round(model.params / 2e9)
+    return (
+        default,
+        size_class,
+        _language_rank(model, language, purpose),
+        not model.instruct,
+        commercial(model) != "yes",
+        model.id,
+    )
+
+
+def _fits_card(
+    approach: Approach, method: Method | None, vram_gib: float, needs: Needs, estimator: Estimator
+) -> Callable[[Model], bool]:
+    def fits(model: Model) -> bool:
+        if model.params * _LEAST_BYTES.get(method, 2.0) > vram_gib * 2**30:
+            return False
+        return estimator.of(approach, method, model.id, needs)["vram_gib"].high <= vram_gib
+
+    return fits
+
+
+def _on_processors(needs: Needs) -> Base:
+    """The largest suitable model that main memory holds twice over; else the starter."""
+    ram_gib = needs.machine.ram_gib if needs.machine else 0.0
+    held = [
+        model
+        for model in suitable(needs)
+        if model.params <= LARGEST_ON_CPU and model.params * 2 * 2 <= ram_gib * 2**30
+    ]
+    if not held:
+        return Base(STARTER, "local", True, None)
+    best = max(held, key=lambda model: (model.params, model.instruct))
+    return Base(best.id, "local", True, best.params / 1e9)
+
+
+def _own_choice(
+    ref: str,
+    approach: Approach,
+    method: Method | None,
+    place: str,
+    vram_gib: float,
+    needs: Needs,
+    estimator: Estimator,
+) -> Base:
+    """The model the user insists on; a folder's or a stranger's size is not known beforehand."""
+    if ref == STARTER:
+        return Base(STARTER, "local", True, 0.27)
+    model = find_model(ref)
+    if model is None:
+        return Base(ref, place, True, None)
+    size = model.params / 1e9
+    if approach != "fine_tuning":
+        return Base(model.id, place, True, size)
+    if not vram_gib:
+        return Base(model.id, "local", model.params <= TUNABLE_ON_CPU, size)
+    fits = _fits_card(approach, method, vram_gib, needs, estimator)(model)
+    return Base(model.id, place, fits, size)

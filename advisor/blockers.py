@@ -1,0 +1,108 @@
+"""What rules a road out: confidentiality, memory, money, time, licence, too little material."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from advisor.base_model import RENTED, STARTER, TUNABLE_ON_CPU, Base, commercial
+from advisor.options import Road, method_record
+from advisor.rules import comfortable_window, facts_of
+from advisor.texts import t
+from advisor.types import Estimate, Needs, Reason
+from knowledge.catalog.loader import find_model
+
+# Fewer pairs than this teach nothing that an example in the prompt would not. Source: vendors
+# start at 10 (API minimum) to 50 (OpenAI's guide to accuracy); studies of tuning begin at 16.
+LEAST_EXAMPLES = 10
+
+
+def blockers(
+    road: Road, base: Base, needs: Needs, estimates: Mapping[str, Estimate]
+) -> tuple[Reason, ...]:
+    """Every reason that rules the road out here; empty when it is open."""
+    return (
+        *_place(road, base, needs),
+        *_material(road, needs),
+        *_memory(road, base, needs, estimates),
+        *_licence(base),
+        *_limits(needs, estimates),
+    )
+
+
+def _blocks(id_: str, **values: object) -> Reason:
+    return Reason(id_, "blocks", t(f"blocker.{id_}", **values))
+
+
+def _place(road: Road, base: Base, needs: Needs) -> tuple[Reason, ...]:
+    if road.approach == "fine_tuning" and needs.confidential == "all" and needs.gpu in RENTED:
+        if base.fits and base.place == "local":
+            return ()
+        return (_blocks("confidential-stays-inside", place=t(f"advice.place.{needs.gpu}")),)
+    return ()
+
+
+def _material(road: Road, needs: Needs) -> tuple[Reason, ...]:
+    n, record = needs.n_examples, method_record(road)
+    found = []
+    if road.approach in ("rag", "hybrid") and not _something_to_look_up(needs):
+        found.append(_blocks("no-documents"))
+    least = max(record.min_examples if record else 0, LEAST_EXAMPLES)
+    tuned = road.approach in ("fine_tuning", "hybrid")
+    if tuned and n is not None and n < least:
+        id_ = "few-for-full" if road.method == "full" and n >= LEAST_EXAMPLES else "no-examples"
+        found.append(_blocks(id_, n=n, least=least))
+    if road.variant == "many_shot" and n is not None and n < least:
+        found.append(_blocks("few-for-many-shot", n=n, least=least))
+    if road.variant == "whole_corpus":
+        share = facts_of(needs)["window_share"]
+        if not _something_to_look_up(needs):
+            found.append(_blocks("no-documents"))
+        elif share is not None and share > 1:
+            window = f"{comfortable_window(needs):,}"
+            found.append(
+                _blocks("beyond-window", tokens=f"{needs.corpus_tokens or 0:,}", window=window)
+            )
+    return tuple(found)
+
+
+def _something_to_look_up(needs: Needs) -> bool:
+    if needs.data is not None:
+        return needs.data.n_documents > 0
+    return needs.data_kind != "none"
+
+
+def _memory(
+    road: Road, base: Base, needs: Needs, estimates: Mapping[str, Estimate]
+) -> tuple[Reason, ...]:
+    if road.approach not in ("fine_tuning", "hybrid"):
+        return ()
+    if not needs.vram_gib:
+        model = find_model(base.model_id)
+        small = model is not None and model.params <= TUNABLE_ON_CPU
+        tiny = base.model_id == STARTER or (small and needs.model is not None)
+        return () if tiny and road.method != "full" else (_blocks("no-gpu"),)
+    rented_away = needs.gpu in RENTED and base.place == "local" and base.model_id != STARTER
+    need = estimates.get("vram_gib")
+    if base.fits or need is None or rented_away:
+        return ()
+    values = {"model": base.model_id, "need": f"{need.high:.1f}", "have": f"{needs.vram_gib:.1f}"}
+    return (_blocks("memory", **values),)
+
+
+def _licence(base: Base) -> tuple[Reason, ...]:
+    model = find_model(base.model_id)
+    if model is not None and commercial(model) == "no":
+        return (_blocks("licence", model=model.id),)
+    return ()
+
+
+def _limits(needs: Needs, estimates: Mapping[str, Estimate]) -> tuple[Reason, ...]:
+    found = []
+    cost, hours = estimates.get("cost_jpy"), estimates.get("hours")
+    if cost is not None and needs.budget_jpy is not None and cost.low > needs.budget_jpy:
+        values = {"cost": f"{cost.low:,.0f}", "budget": f"{needs.budget_jpy:,}"}
+        found.append(_blocks("over-budget", **values))
+    days = needs.deadline_days
+    if hours is not None and days is not None and hours.low > days * 24:
+        found.append(_blocks("past-deadline", hours=f"{hours.low:,.0f}", days=days))
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""How each model family is built: its linear layers, norms, biases and ties, one record a family.
+
+Read from the family's modelling code in transformers 5; the parameter counts of every catalog
+model of these families come out exactly (tests), which is the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+ATTENTION_SPLIT = ("q_proj", "k_proj", "v_proj", "o_proj")
+MLP_GATED = ("gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One way of building a decoder layer.
+
+    `attention` and `mlp` name the linear layers in order: projections into attention, the one
+    out of it; those into the MLP, the one out of it. A fused projection is one name.
+    """
+
+    attention: tuple[str, ...] = ATTENTION_SPLIT
+    mlp: tuple[str, ...] = MLP_GATED
+    gated: bool = True
+    norm: Literal["rms", "rms_fp32", "layer"] = "rms"
+    """`rms_fp32` (Gemma) multiplies by its weight in fp32, `rms` after the cast back."""
+    norms_per_layer: int = 2
+    norm_shared: bool = False
+    """Attention and MLP read the same norm's output (parallel residual, Phi-1/2)."""
+    qk_norm: bool = False
+    qkv_bias: bool = False
+    out_bias: bool = False
+    mlp_bias: bool = False
+    head_bias: bool = False
+    learned_positions: bool = False
+    tied_by_default: bool = False
+    heads_equal: bool = False
+    """No grouped-query attention in this family: k and v are as wide as q."""
+    mlp_saved_widths: float = 3.0
+    """Tensors of the MLP's inner width kept besides linear inputs (gate, activation, up)."""
+
+
+
+FAMILIES: Mapping[str, Family] = {
+    "llama": Family(),
+    "mistral": Family(),
+    "qwen2": Family(qkv_bias=True),
+    "qwen3": Family(qk_norm=True),
+    "phi3": Family(attention=("qkv_proj", "o_proj"), mlp=("gate_up_proj", "down_proj")),
+    "gemma": Family(norm="rms_fp32", tied_by_default=True),
+    "gemma2": Family(norm="rms_fp32", norms_per_layer=4, tied_by_default=True),
+    "gemma3": Family(norm="rms_fp32", norms_per_layer=4, qk_norm=True, tied_by_default=True),
+    "phi": Family(
+        attention=("q_proj", "k_proj", "v_proj", "dense"),
+        mlp=("fc1", "fc2"),
+        gated=False,
+        norm="layer",
+        norms_per_layer=1,
+        norm_shared=True,
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        head_bias=True,
+        mlp_saved_widths=1.0,
+    ),
+    "gpt2": Family(
+        attention=("c_attn", "c_proj"),
+        mlp=("c_fc", "c_proj"),
+        gated=False,
+        norm="layer",
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        learned_positions=True,
+        tied_by_default=True,
+        heads_equal=True,
+        mlp_saved_widths=7.0,
+    ),
+    "gpt_neox": Family(
+        attention=("query_key_value", "dense"),
+        mlp=("dense_h_to_4h", "dense_4h_to_h"),
+        gated=False,
+        norm="layer",
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        heads_equal=True,
+        mlp_saved_widths=1.0,
+    ),
+}
+
+# The same layer under another name (text towers, and models that only changed their defaults).
+SAME_AS: Mapping[str, str] = {"gemma3_text": "gemma3", "ministral": "mistral"}
+
+
+def family_of(model_type: str) -> Family | None:
+    """The family of a `model_type`; None for an architecture nobody has counted."""
+    return FAMILIES.get(SAME_AS.get(model_type, model_type))

@@ -1,0 +1,253 @@
+"""What a company needs: its answers, this machine and its data, normalised and free of contradiction."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.errors import AnswersError, Fault
+from advisor.types import Answer, Answers, DataFacts, Language, MachineFacts, Needs, Scalar
+from knowledge.catalog.loader import did_you_mean, load
+from knowledge.catalog.records import Question
+
+GIVEN = ("asked", "flag", "file", "env")
+"""Sources of an answer that a person gave, as against detected or assumed."""
+FACTS_GOALS = ("new_facts", "domain_reasoning")
+"""Goals whose roads need the company's own material."""
+_MULTIPLES = {"千": 1_000, "万": 10_000, "億": 100_000_000, "k": 1_000, "m": 1_000_000}
+_YES_NO = {True: "yes", False: "no"}
+# The card one gets: Colab's and Kaggle's free tiers give a T4; a cloud rents out 80 GB cards.
+RENTED_CARDS = {"colab": "T4", "kaggle": "T4", "cloud": "A100 80GB SXM4"}
+_CLOUD_USABLE_GIB = 79.15
+_FREE_TIER_USABLE_GIB = 15.0
+
+
+def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None) -> Needs:
+    """Normalise answers, machine and data; nothing is read or asked.
+
+    Raises:
+        AnswersError: unknown ids, impossible values, missing answers and contradictions, all
+            of them at once.
+    """
+    faults: list[Fault] = []
+    values = _values(answers, faults)
+    given = {a.id for a in answers if a.source in GIVEN and a.id in values}
+    faults += _missing(values, given, data) + _contradictions(values, given)
+    if faults:
+        raise AnswersError("needs-wrong", faults=tuple(faults), n=len(faults))
+    goal = str(values["goal"])
+    kind = data_kind(goal, values, data, explicit="data.kind" in given)
+    gpu, vram_gib = _gpu(values.get("gpu"), machine)
+    model = str(values.get("model") or "auto")
+    confidential = _text(values.get("confidential"))
+    language: Language = "en" if values.get("language") == "en" else "ja"
+    return Needs(
+        goal=goal,
+        language=language,
+        data_kind=kind,
+        data=data,
+        changes=_text(values.get("data.changes")),
+        citations=_flag(values.get("citations")),
+        confidential=confidential,
+        may_send=confidential != "all" and values.get("apis") == "yes",
+        budget_jpy=values.get("budget_jpy"),
+        gpu=gpu,
+        vram_gib=vram_gib,
+        deadline_days=values.get("deadline_days"),
+        traffic_per_day=values.get("traffic_per_day"),
+        target_score=values.get("target.score"),
+        target_latency_s=values.get("target.latency_s"),
+        skills=_text(values.get("skills")),
+        machine=machine,
+        n_examples=count_examples(goal, kind, data),
+        n_classes=data.n_classes or None if data else None,
+        corpus_tokens=data.corpus_tokens or None if data else None,
+        unknowns=_unknowns(answers, values),
+        model=None if model == "auto" else model,
+    )
+
+
+def data_kind(
+    goal: str, values: Mapping[str, Any], data: DataFacts | None, *, explicit: bool
+) -> str | None:
+    """What the material is for this goal: as answered, else as counted, else unknown."""
+    if explicit:
+        return _text(values.get("data.kind"))
+    if data is None:
+        return None
+    if data.n_labelled and (goal == "classification" or not data.n_documents):
+        return "labelled_examples"
+    pairs = data.n_qa_pairs + data.n_rewrites
+    if goal in FACTS_GOALS and data.n_documents:
+        return "documents"
+    if pairs:
+        return "qa_pairs"
+    return "documents" if data.n_documents else "none"
+
+
+def count_examples(goal: str, kind: str | None, data: DataFacts | None) -> int | None:
+    """How many examples show what this goal wants; None when nobody counted."""
+    if data is None:
+        return 0 if kind == "none" else None
+    if goal == "classification":
+        return data.n_labelled or data.n_qa_pairs
+    if goal in FACTS_GOALS:
+        return data.n_qa_pairs
+    return data.n_rewrites or data.n_qa_pairs or data.n_labelled
+
+
+def parse(question: Question, value: Scalar) -> Scalar | None:
+    """The value in the question's own form, or None if it cannot be one.
+
+    Full-width digits, thousands separators and 万/億 are understood; yes/no questions take true
+    and false.
+    """
+    if question.kind == "choice":
+        return _choice(question, value)
+    if question.kind in ("integer", "number"):
+        number = value if isinstance(value, int | float) else _number(str(value))
+        if number is None or isinstance(number, bool) or number != number:
+            return None
+        if question.kind == "integer":
+            return int(number) if number == int(number) else None
+        return float(number)
+    return str(value)
+
+
+def _choice(question: Question, value: Scalar) -> str | None:
+    text = _YES_NO[value] if isinstance(value, bool) else str(value)
+    text = unicodedata.normalize("NFKC", text).strip()
+    for choice in question.choices:
+        if choice.lower() == text.lower():
+            return choice
+    if question.choices_from:
+        for id_, record in load(question.choices_from).items():
+            if text.lower() in (id_.lower(), str(getattr(record, "name", id_)).lower()):
+                return id_
+    return None
+
+
+def _number(text: str) -> float | None:
+    text = unicodedata.normalize("NFKC", text).strip().lower().replace(",", "")
+    match = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)\s*([千万億km]?)\s*(?:円|日|秒|回|jpy|yen|s)?", text)
+    if match is None:
+        return None
+    return float(match[1]) * _MULTIPLES.get(match[2], 1)
+
+
+def _values(answers: Answers, faults: list[Fault]) -> dict[str, Any]:
+    """Every answer in its question's form; what cannot be is a fault."""
+    questions = load("questions")
+    settings = load("settings")
+    values: dict[str, Any] = {}
+    for answer in answers:
+        question = questions.get(answer.id)
+        if question is None:
+            if answer.id not in settings:
+                known = [*questions, *settings]
+                near = ", ".join(did_you_mean(answer.id, known)) or "okakae ask"
+                faults.append(Fault("needs-unknown-id", answer.id, (("near", near),)))
+            continue
+        if answer.value == "" and question.kind in ("path", "text"):
+            continue
+        value = parse(question, answer.value)
+        detected_card = answer.id == "gpu" and answer.source == "detected"
+        if value is None and detected_card:
+            value = str(answer.value)
+        if (fault := _value_fault(question, answer, value)) is not None:
+            faults.append(fault)
+        else:
+            values[answer.id] = value
+    return values
+
+
+def _value_fault(question: Question, answer: Answer, value: Scalar | None) -> Fault | None:
+    if value is None and question.kind == "choice":
+        allowed = ", ".join(question.choices)
+        return Fault("needs-not-a-choice", answer.id, (("value", answer.value), ("allowed", allowed)))
+    if value is None:
+        return Fault("needs-not-a-number", answer.id, (("value", answer.value),))
+    if isinstance(value, int | float) and question.kind in ("integer", "number"):
+        low = question.min if question.min is not None else value
+        high = question.max if question.max is not None else value
+        if not low <= value <= high:
+            return Fault(
+                "needs-out-of-range", answer.id, (("value", value), ("low", low), ("high", high))
+            )
+    return None
+
+
+def _missing(values: Mapping[str, Any], given: set[str], data: DataFacts | None) -> list[Fault]:
+    found = []
+    if "goal" not in values:
+        allowed = ", ".join(load("questions")["goal"].choices)
+        found.append(Fault("needs-missing", "goal", (("allowed", allowed),)))
+    no_material = data is None and not {"data.path", "data.kind"} & given
+    if values.get("goal") in FACTS_GOALS and no_material:
+        found.append(Fault("needs-path-missing", "data.path"))
+    return found
+
+
+def _contradictions(values: Mapping[str, Any], given: set[str]) -> list[Fault]:
+    """Pairs of given answers that cannot both hold."""
+
+    def both(*pairs: tuple[str, Any]) -> bool:
+        return all(id_ in given and values.get(id_) == value for id_, value in pairs)
+
+    found = []
+    if both(("data.kind", "none")) and values.get("data.path"):
+        found.append(
+            Fault("needs-none-with-path", "data.kind, data.path", (("path", values["data.path"]),))
+        )
+    if both(("confidential", "all"), ("apis", "yes")):
+        found.append(Fault("needs-confidential-api", "confidential, apis"))
+    if both(("budget_jpy", 0), ("gpu", "cloud")):
+        found.append(Fault("needs-no-money-for-cloud", "budget_jpy, gpu"))
+    if both(("data.kind", "none"), ("citations", "yes")):
+        found.append(Fault("needs-citations-without-material", "data.kind, citations"))
+    return found
+
+
+def _gpu(answered: Any, machine: MachineFacts | None) -> tuple[str | None, float]:
+    """The card at hand and its usable memory in GiB."""
+    if answered is None:
+        if machine is None:
+            return None, 0.0
+        if not machine.gpus:
+            return "none", 0.0
+        best = max(machine.gpus, key=lambda gpu: gpu.vram_gib)
+        return best.name, best.vram_gib
+    name = str(answered)
+    if name == "none":
+        return name, 0.0
+    if name == "cloud":
+        return name, _CLOUD_USABLE_GIB
+    if name in RENTED_CARDS:
+        return name, _FREE_TIER_USABLE_GIB
+    for gpu in machine.gpus if machine else ():
+        if gpu.name == name:
+            return name, gpu.vram_gib
+    record = load("gpus").get(name)
+    return name, float(record.usable_gib) if record is not None else 0.0
+
+
+def _unknowns(answers: Answers, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The questions nobody answered yet, in the questionnaire's order."""
+    from advisor.rules import holds
+
+    known = {a.id for a in answers if a.source != "default"}
+    return tuple(
+        id_
+        for id_, question in sorted(load("questions").items(), key=lambda item: item[1].order)
+        if id_ not in known and not question.optional and holds(question.when, values)
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _flag(value: Any) -> bool | None:
+    return None if value is None else value == "yes"

@@ -1,0 +1,257 @@
+"""What exactly will be done: an option becomes a sealed plan, and a plan is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from advisor.errors import UsageError
+from advisor.files import canonical, read_json, sha256_bytes, sha256_file, write_json
+from advisor.plan_config import configure
+from advisor.types import (
+    Answers,
+    Estimate,
+    MachineFacts,
+    Needs,
+    Option,
+    Plan,
+    PlanInput,
+    Recommendation,
+    Scalar,
+)
+from knowledge.catalog.loader import did_you_mean, stamp
+
+EXECUTORS = {"prompting": "prompting", "rag": "rag", "fine_tuning": "finetune"}
+METHODS = ("full", "lora", "qlora")
+STEPS = {
+    "prompting": ("read", "split", "choose_examples", "evaluate", "report"),
+    "rag": ("read", "split", "chunk", "embed", "index", "calibrate", "evaluate", "report"),
+    "finetune": ("read", "split", "load", "train", "verify", "evaluate", "report"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One thing that is no longer as planned; `effect` is a text id."""
+
+    what: str
+    planned: str
+    now: str
+    effect: str
+
+
+def find_option(recommendation: Recommendation, name: str | None) -> Option:
+    """The option with this rank, approach or method; the first when nothing is named.
+
+    Raises:
+        UsageError: there is no such option, or nothing is recommended and nothing was named.
+    """
+    options = recommendation.options
+    if name is None:
+        if recommendation.chosen is None:
+            raise UsageError("nothing-recommended")
+        return options[0]
+    if name.isdigit():
+        for option in options:
+            if option.rank == int(name):
+                return option
+    for option in options:
+        if name in (option.method, option.approach, option.variant):
+            return option
+    known = [str(o.method or o.approach) for o in options]
+    near = ", ".join(did_you_mean(name, known)) or ", ".join(known)
+    raise UsageError("option-unknown", name=name, near=near)
+
+
+def executor_for(option: Option) -> str:
+    """The executor that carries an option out.
+
+    Raises:
+        UsageError: this version has none for it.
+    """
+    name = EXECUTORS.get(option.approach)
+    if name is None or (option.approach == "fine_tuning" and option.method not in METHODS):
+        raise UsageError("option-not-runnable", name=str(option.method or option.approach))
+    return name
+
+
+def make_plan(
+    option: Option,
+    needs: Needs,
+    answers: Answers,
+    *,
+    out: Path,
+    settings: Mapping[str, Scalar],
+    recommended: str | None = None,
+    place: str | None = None,
+) -> Plan:
+    """Build and seal the plan that `apply` will run, with data named relative to `out`.
+
+    Args:
+        settings: plan settings the user named, such as `rag.answer`; they win over defaults.
+        place: where it runs; only `local` is executed by this version.
+
+    Raises:
+        UsageError: the option cannot be run, a setting is unknown or impossible, or the road
+            needs data and none was named.
+    """
+    executor = executor_for(option)
+    config, why = configure(executor, option, needs, settings)
+    data_path = answers.value("data.path")
+    inputs: tuple[PlanInput, ...] = ()
+    if data_path:
+        inputs = (_input("data", Path(str(data_path)), out.parent),)
+    elif executor != "prompting":
+        raise UsageError("data-needed", option=str(option.method or option.approach))
+    plan = Plan(
+        executor=executor,
+        approach=option.approach,
+        method=option.method,
+        variant=option.variant,
+        place=place or "local",
+        language=needs.language,
+        goal=needs.goal,
+        config=config,
+        config_why=why,
+        inputs=inputs,
+        steps=STEPS[executor],
+        estimates={key: _finite(value) for key, value in option.estimates.items()},
+        limits={
+            key: float(config[f"limits.{key}"])
+            for key in ("hours", "jpy")
+            if float(config.get(f"limits.{key}", 0) or 0) > 0
+        },
+        expected_machine=_expected(needs.machine),
+        answers={a.id: a.value for a in answers if a.id != "data.path"},
+        recommended=recommended,
+        knowledge=stamp(),
+        okakae_version=version("okakae"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return seal(plan)
+
+
+def seal(plan: Plan) -> Plan:
+    """The plan with the SHA-256 over everything that decides what will happen.
+
+    The date of making is left out: planning the same thing twice gives the same seal.
+    """
+    content = asdict(plan)
+    del content["seal"], content["created"]
+    return replace(plan, seal=sha256_bytes(canonical(content)))
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan file; its form is checked here, its seal by `verify`."""
+    return read_json(path, Plan)
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    write_json(path, plan)
+
+
+def data_root(plan: Plan, folder: Path) -> Path | None:
+    """Where the plan's data lies, seen from the plan's own folder."""
+    for entry in plan.inputs:
+        if entry.role == "data":
+            return (folder / entry.path).resolve()
+    return None
+
+
+def verify(plan: Plan, folder: Path, machine: MachineFacts | None = None) -> list[Drift]:
+    """Everything that is no longer as it was planned; empty when the plan may run."""
+    drifts: list[Drift] = []
+    sealed = seal(plan).seal
+    if sealed != plan.seal:
+        drifts.append(Drift("seal", plan.seal[:12] or "-", sealed[:12], "drift.edited"))
+    for entry in plan.inputs:
+        path = folder / entry.path
+        if not path.exists():
+            drifts.append(Drift(entry.path, entry.digest[:12], "-", "drift.data-missing"))
+            continue
+        digest, files, size = tree_digest(path)
+        if digest != entry.digest:
+            drifts.append(
+                Drift(
+                    entry.path,
+                    f"{entry.digest[:12]} ({entry.files} files, {entry.bytes:,} B)",
+                    f"{digest[:12]} ({files} files, {size:,} B)",
+                    "drift.data-changed",
+                )
+            )
+    current = stamp()
+    if plan.knowledge.sha256 != current.sha256:
+        # Prices and rules moved; the work itself is fixed by the plan, so this is only told.
+        drifts.append(
+            Drift(
+                "knowledge",
+                f"{plan.knowledge.version} {plan.knowledge.sha256[:12]}",
+                f"{current.version} {current.sha256[:12]}",
+                "drift.knowledge",
+            )
+        )
+    planned_gpu = str(plan.expected_machine.get("gpu", "none"))
+    if machine is not None and planned_gpu != (now_gpu := _gpu_name(machine)):
+        drifts.append(Drift("gpu", planned_gpu, now_gpu, "drift.machine"))
+    return drifts
+
+
+def blocking(drifts: list[Drift]) -> list[Drift]:
+    """The drifts that forbid applying; newer prices and rules alone do not."""
+    return [drift for drift in drifts if drift.effect != "drift.knowledge"]
+
+
+def tree_digest(path: Path) -> tuple[str, int, int]:
+    """SHA-256 over relative names and contents below `path`; hidden files do not count.
+
+    Returns:
+        The digest, the number of files and their size in bytes.
+    """
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    digest, count, size = hashlib.sha256(), 0, 0
+    for file in files:
+        relative = file.name if path.is_file() else file.relative_to(path).as_posix()
+        if any(part.startswith((".", "~$")) for part in relative.split("/")):
+            continue
+        digest.update(f"{relative}\0{sha256_file(file)}\n".encode())
+        count += 1
+        size += file.stat().st_size
+    return digest.hexdigest(), count, size
+
+
+def _input(role: str, path: Path, folder: Path) -> PlanInput:
+    if not path.exists():
+        raise UsageError("path-missing", where=str(path), path=str(path))
+    digest, files, size = tree_digest(path)
+    try:
+        relative = os.path.relpath(path.resolve(), folder.resolve())
+    except ValueError:  # Windows: another drive has no relative path
+        relative = str(path.resolve())
+    return PlanInput(role, Path(relative).as_posix(), digest, files, size)
+
+
+def _expected(machine: MachineFacts | None) -> dict[str, Scalar]:
+    if machine is None:
+        return {}
+    return {
+        "gpu": _gpu_name(machine),
+        "vram_gib": round(machine.gpus[0].vram_gib, 1) if machine.gpus else 0.0,
+        "cpu_cores": machine.cpu_cores,
+        "ram_gib": round(machine.ram_gib, 1),
+    }
+
+
+def _gpu_name(machine: MachineFacts) -> str:
+    return machine.gpus[0].name if machine.gpus else "none"
+
+
+def _finite(estimate: Estimate) -> Estimate:
+    if not all(map(math.isfinite, (estimate.low, estimate.likely, estimate.high))):
+        raise ValueError(f"estimate without an end: {estimate}")
+    return estimate

@@ -1,0 +1,277 @@
+"""One command's surroundings: language, consent, output streams, progress, and how errors end it.
+
+Results go to stdout; prompts, progress, warnings and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import click
+
+from advisor.errors import Forbidden, Interrupted, OkakaeError
+from advisor.texts import current_lang, has_text, set_lang, t
+from advisor.types import Language
+
+PERMISSIONS = ("download", "upload", "api", "spend")
+
+
+class Progress(Protocol):
+    """How far one step has come."""
+
+    def update(self, done: float, note: str = "") -> None: ...
+
+    def advance(self, step: float = 1.0, note: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the user said about this call as a whole."""
+
+    lang: Language = "ja"
+    no_input: bool = False
+    plain: bool = False
+    offline: bool = False
+    as_json: bool = False
+    allow: frozenset[str] = frozenset()
+    confidential: str | None = None
+    """The answer to `confidential` once a plan or answers file is known; `all` forbids sending."""
+
+    def t(self, id_: str, **values: Any) -> str:
+        return t(id_, self.lang, **values)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a question can be put to a person now."""
+        return not self.no_input and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def say(self, id_: str, **values: Any) -> None:
+        """One line for the person watching, on stderr."""
+        click.echo(self.t(id_, **values), err=True)
+
+    def out(self, document: Any, human: Callable[[], None]) -> None:
+        """Print the result: one JSON document, or what `human` prints."""
+        if self.as_json:
+            click.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+        else:
+            human()
+
+    def with_confidential(self, value: str | None) -> Session:
+        return replace(self, confidential=value)
+
+    def permit(self, permission: str, what: str) -> None:
+        """Go on only with the user's word; a confidential answer refuses whatever would send.
+
+        Raises:
+            Forbidden: confidential data would leave, `--offline` was given, or there is no consent.
+        """
+        if permission not in PERMISSIONS:
+            raise KeyError(permission)
+        if permission in ("upload", "api") and self.confidential == "all":
+            raise Forbidden("confidential-stays-here", what=what)
+        if self.offline and permission != "spend":
+            raise Forbidden("offline-asked", what=what)
+        if permission in self.allow:
+            return
+        if self.interactive and click.confirm(
+            self.t(f"consent.{permission}", what=what), default=False, err=True
+        ):
+            return
+        raise Forbidden("no-consent", what=what, permission=permission)
+
+    @contextmanager
+    def progress(self, label: str, total: float | None = None) -> Iterator[Progress]:
+        """Show a step: a bar on a terminal, one line per step elsewhere.
+
+        Args:
+            label: text already in the user's language.
+            total: units until done; None when nobody knows.
+        """
+        if self.plain or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            click.echo(label, err=True)
+            yield _Silent()
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import (
+            Progress as RichProgress,
+        )
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%") if total else TextColumn(""),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with RichProgress(*columns, console=Console(stderr=True)) as bars:
+            task = bars.add_task(label, total=total, note="")
+            yield _Bar(bars, task)
+
+
+class _Silent:
+    def update(self, done: float, note: str = "") -> None: ...
+
+    def advance(self, step: float = 1.0, note: str = "") -> None: ...
+
+
+class _Bar:
+    def __init__(self, bars: Any, task: Any) -> None:
+        self._bars, self._task = bars, task
+
+    def update(self, done: float, note: str = "") -> None:
+        self._bars.update(self._task, completed=done, note=note)
+
+    def advance(self, step: float = 1.0, note: str = "") -> None:
+        self._bars.update(self._task, advance=step, note=note)
+
+
+def report_error(error: OkakaeError, session: Session) -> None:
+    """Print what happened, where, and what to do; as JSON too when JSON was asked for."""
+    what = session.t(f"error.{error.ref}.what", where=error.where, **error.values)
+    fix = session.t(f"error.{error.ref}.fix", where=error.where, **error.values)
+    lines = [f"{session.t('error.label')} [{error.ref}] {what}"]
+    if error.where and error.where not in what:
+        lines.append(f"  {session.t('error.where')} {error.where}")
+    faults = []
+    for fault in error.faults:
+        key = f"error.{fault.ref}.what"
+        text = session.t(key, where=fault.where, **dict(fault.values)) if has_text(key) else ""
+        faults.append({"id": fault.ref, "where": fault.where, "text": text, **dict(fault.values)})
+        lines.append(f"  - {fault.where + ': ' if fault.where else ''}{text or fault.ref}")
+    if fix:
+        lines.append(f"  {session.t('error.fix')} {fix}")
+    click.echo("\n".join(lines), err=True)
+    if session.as_json:
+        document = {
+            "schema_version": 1,
+            "error": error.ref,
+            "text": what,
+            "fix": fix,
+            "where": error.where,
+            "faults": faults,
+            "exit_code": error.exit_code,
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+
+
+def _bug(error: Exception, session: Session) -> None:
+    """Keep the traceback of a bug in a file; the screen says where, never the traceback itself."""
+    import traceback
+    from pathlib import Path
+
+    from platformdirs import user_state_dir
+
+    folder = Path(os.environ.get("OKAKAE_STATE_DIR") or user_state_dir("okakae", appauthor=False))
+    path = folder / "last-bug.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        where = str(path)
+    except OSError:
+        where = "-"
+    click.echo(session.t("error.bug", kind=type(error).__name__, path=where), err=True)
+
+
+def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any:
+    """Run `call`; every way it can end becomes a message and the contract's exit code."""
+    try:
+        return call()
+    except OkakaeError as error:
+        report_error(error, session)
+        raise click.exceptions.Exit(error.exit_code) from None
+    except (KeyboardInterrupt, EOFError, click.Abort):
+        stop = Interrupted("interrupted", resume=resume)
+        click.echo(session.t("error.interrupted.what"), err=True)
+        if resume:
+            click.echo(session.t("error.interrupted.resume", resume=resume), err=True)
+        raise click.exceptions.Exit(stop.exit_code) from None
+    except BrokenPipeError:
+        # Somebody closed the pipe (`| head`): nothing more can be said, and nothing is wrong.
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123 – closed by the process's end
+        raise click.exceptions.Exit(0) from None
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        _bug(error, session)
+        raise click.exceptions.Exit(1) from None
+
+
+def _allow(_ctx: click.Context, _param: click.Parameter, value: str | None) -> frozenset[str]:
+    asked = frozenset(part.strip() for part in (value or "").split(",") if part.strip())
+    if unknown := asked - set(PERMISSIONS):
+        raise click.BadParameter(t("error.allow-unknown", unknown=", ".join(sorted(unknown))))
+    return asked
+
+
+def _help(name: str) -> str:
+    return t(f"option.{name}") if has_text(f"option.{name}") else ""
+
+
+_COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("--lang",), {"type": click.Choice(["ja", "en"]), "default": None}),
+    (("--json", "as_json"), {"is_flag": True}),
+    (("--no-input",), {"is_flag": True}),
+    (("--plain",), {"is_flag": True}),
+    (("--offline",), {"is_flag": True}),
+    (("--allow",), {"callback": _allow, "metavar": "download,upload,api,spend", "default": None}),
+)
+
+
+def okakae_command(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command with the options that work everywhere and the error boundary.
+
+    The function receives `session` first, then its own parameters. Help texts come from
+    `command.<name>.help`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @functools.wraps(function)
+        @click.pass_context
+        def run(ctx: click.Context, /, **kwargs: Any) -> Any:
+            session = _session(ctx, kwargs)
+            resume = kwargs.pop("_resume", "")
+            return boundary(session, lambda: function(session, **kwargs), resume)
+
+        callback: Any = run
+        for flags, options in reversed(_COMMON):
+            key = flags[0].lstrip("-")
+            callback = click.option(*flags, help=_help(key), **options)(callback)
+        help_id = f"command.{name}.help"
+        return click.command(name, help=t(help_id) if has_text(help_id) else "", **attrs)(callback)
+
+    return decorate
+
+
+def _session(ctx: click.Context, kwargs: dict[str, Any]) -> Session:
+    """Merge the group's and the command's common options; a flag said anywhere holds."""
+    base = ctx.find_object(Session) or Session(lang=current_lang())
+    lang = kwargs.pop("lang") or base.lang
+    set_lang(lang)
+    offline = bool(kwargs.pop("offline")) or base.offline
+    if offline:
+        # Hugging Face libraries read these once, at their first import.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    return replace(
+        base,
+        lang=lang,
+        as_json=bool(kwargs.pop("as_json")) or base.as_json,
+        no_input=bool(kwargs.pop("no_input")) or base.no_input,
+        plain=bool(kwargs.pop("plain")) or base.plain,
+        offline=offline,
+        allow=base.allow | kwargs.pop("allow"),
+    )

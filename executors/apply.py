@@ -1,0 +1,200 @@
+"""Runs exactly one sealed plan: verify, check, build, ask the held-out questions, report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.detect import machine
+
+from advisor.errors import (
+    Fault,
+    LimitError,
+    MachineError,
+    OkakaeError,
+    PlanError,
+    RunError,
+    UsageError,
+)
+from advisor.plan import Drift, blocking, data_root, load_plan, verify
+from advisor.session import Session
+from advisor.types import Plan
+from executors.base import Context, RunData
+from executors.evaluate.heldout import ask
+from executors.registry import executor
+from executors.rundir import RunDir, new_run_path
+from knowledge.corpus.readers import read
+from knowledge.corpus.splits import Split, split
+from knowledge.corpus.types import Corpus, Example
+
+# What a goal is judged on; a goal without examples of its kind is judged on all there are.
+JUDGED = {
+    "new_facts": ("qa",),
+    "domain_reasoning": ("qa",),
+    "style_or_tone": ("rewrite",),
+    "output_format": ("rewrite", "qa"),
+    "translation": ("rewrite",),
+    "classification": ("labelled",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A plan that may run here, with the folder it was found in."""
+
+    plan: Plan
+    path: Path
+
+    @property
+    def data_root(self) -> Path | None:
+        return data_root(self.plan, self.path.parent)
+
+
+def check_plan(path: Path, session: Session) -> tuple[Checked, list[Drift]]:
+    """Read a plan and refuse it when it was edited, is stale, or cannot run on this machine.
+
+    Returns:
+        The plan, and the drifts that do not forbid it (newer prices and rules).
+
+    Raises:
+        PlanError: edited or stale; one fault per drift, as planned / now / effect.
+        MachineError: what the machine lacks, all of it.
+        UsageError: it is planned for another place.
+    """
+    plan = load_plan(path)
+    drifts = verify(plan, path.parent, machine())
+    if bad := blocking(drifts):
+        faults = tuple(
+            Fault(
+                "drift",
+                drift.what,
+                (
+                    ("planned", drift.planned),
+                    ("now", drift.now),
+                    ("effect", session.t(drift.effect)),
+                ),
+            )
+            for drift in bad
+        )
+        raise PlanError("plan-stale", where=str(path), faults=faults, path=str(path))
+    if plan.place != "local":
+        raise UsageError("place-not-here", where=str(path), place=plan.place)
+    lacks = executor(plan.executor).check(plan, data_root(plan, path.parent))
+    if lacks:
+        first, *_ = lacks
+        faults = tuple(Fault(lack.ref, "", tuple(lack.values.items())) for lack in lacks)
+        raise MachineError(first.ref, faults=faults if len(lacks) > 1 else (), **dict(first.values))
+    return Checked(plan, path), drifts
+
+
+def apply(
+    checked: Checked, session: Session, *, run_path: Path | None = None, resume: bool = False
+) -> RunDir:
+    """Carry the plan out and leave a finished run.
+
+    Raises:
+        OkakaeError: what went wrong; the run says so too and can be resumed.
+    """
+    plan = checked.plan
+    session = session.with_confidential(str(plan.answers.get("confidential", "")) or None)
+    run = _open_run(checked, run_path, resume)
+    with run.locked():
+        try:
+            _stages(run, plan, checked.data_root, session)
+        except KeyboardInterrupt:
+            run.finish("interrupted")
+            raise
+        except LimitError as error:
+            run.finish("interrupted", error.ref)
+            raise
+        except OkakaeError as error:
+            run.finish("failed", error.ref)
+            raise
+        except Exception as error:
+            run.finish("failed", type(error).__name__)
+            raise
+        run.finish("done")
+    return run
+
+
+def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
+    path = run_path or new_run_path(str(checked.plan.method or checked.plan.approach))
+    if not resume:
+        return RunDir.create(path, checked.plan, checked.data_root)
+    run = RunDir.open(path)
+    if run.manifest.plan_seal != checked.plan.seal:
+        raise UsageError("resume-other-plan", where=str(path), path=str(path))
+    return run
+
+
+def _stages(run: RunDir, plan: Plan, root: Path | None, session: Session) -> None:
+    context = Context(session)
+    road = executor(plan.executor)
+    started = time.perf_counter()
+    data = load_data(plan, root, session)
+    test = heldout(data.split, plan)
+    if not run.done("build"):
+        actuals = road.build(plan, run, data, context)
+        run.add_actuals({**actuals, "peak_ram_gib": peak_ram_gib()})
+        run.mark("build")
+    if not run.done("evaluate") and test:
+        answer(run, road_system=road.open(run, context), test=test, session=session)
+        run.mark("evaluate")
+    run.add_actuals(
+        {"total_seconds": time.perf_counter() - started, "peak_ram_gib": peak_ram_gib()}
+    )
+
+
+def answer(run: RunDir, *, road_system: object, test: list[Example], session: Session) -> None:
+    """Ask the finished system every held-out question; answers are kept one by one."""
+    from executors.base import System
+
+    if not isinstance(road_system, System):
+        raise RunError("executor-incomplete", name=run.plan.executor, target="System")
+    started = time.perf_counter()
+    label = session.t("apply.asking", n=len(test))
+    try:
+        with session.progress(label, total=len(test)) as progress:
+            ask(road_system, test, run.eval, on_done=progress.update)
+    finally:
+        road_system.close()
+    run.add_actuals({"evaluate_seconds": time.perf_counter() - started})
+
+
+def load_data(plan: Plan, root: Path | None, session: Session) -> RunData:
+    """Read the plan's data and split it as the plan says; the same plan gives the same split."""
+    if root is None:
+        return RunData(Corpus(Path(), (), (), (), ""), Split(train=(), validation=(), test=()))
+    session.say("apply.reading", path=root.name)
+    corpus = read(root)
+    if not corpus.documents and not corpus.examples:
+        raise RunError("data-empty", where=str(root), path=str(root))
+    parts = split(
+        corpus.examples,
+        seed=int(plan.config["seed"]),
+        test=float(plan.config["data.test_share"]),
+        validation=float(plan.config["data.validation_share"]),
+    )
+    return RunData(corpus, parts)
+
+
+def heldout(parts: Split, plan: Plan) -> list[Example]:
+    """The held-out examples that the plan's goal is judged on."""
+    kinds = JUDGED.get(plan.goal, ())
+    wanted = [example for example in parts.test if example.kind in kinds]
+    return wanted or list(parts.test)
+
+
+def peak_ram_gib() -> float:
+    """Peak resident memory of this process so far, in GiB."""
+    import psutil
+
+    memory = psutil.Process().memory_info()
+    if hasattr(memory, "peak_wset"):  # Windows
+        return float(memory.peak_wset) / 2**30
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)

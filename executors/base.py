@@ -1,0 +1,140 @@
+"""The seam between a sealed plan and the roads that can carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
+
+if TYPE_CHECKING:
+    from advisor.session import Session
+    from advisor.types import Plan
+    from executors.rundir import RunDir
+    from knowledge.corpus.splits import Split
+    from knowledge.corpus.types import Corpus, ExampleKind
+
+FinishReason = Literal["stop", "length", "extractive", "abstained", "error"]
+
+
+class Message(TypedDict):
+    """One turn of a conversation, in the form every chat API and template takes."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing asked of a finished system; `kind` says which instruction goes with it."""
+
+    id: str
+    text: str
+    kind: ExampleKind = "qa"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a document that an answer rests on; `score` is higher for better."""
+
+    doc_id: str
+    source: str
+    title: str
+    text: str
+    score: float
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What a generator returned for one conversation."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer with the passages it rests on, best first."""
+
+    id: str
+    question: str
+    answer: str
+    abstained: bool = False
+    passages: tuple[Passage, ...] = ()
+    seconds: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    finish_reason: FinishReason = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Something this machine lacks for a plan; text under `error.<ref>.what` and `.fix`."""
+
+    ref: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """The material of a run: what was read, and who may see which example."""
+
+    corpus: Corpus
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an executor may use of the call it runs in."""
+
+    session: Session
+
+    @property
+    def lang(self) -> str:
+        return self.session.lang
+
+
+class Generator(Protocol):
+    """A model that continues conversations, here or behind an API."""
+
+    def complete(
+        self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
+    ) -> list[Generation]:
+        """Answer every conversation, in order; deterministic for a local model."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class System(Protocol):
+    """A finished road that can be asked."""
+
+    def answer(self, questions: Sequence[Question], *, passages: int = 5) -> list[Reply]:
+        """One reply per question, in order, with at most `passages` passages each."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """One road: checks the machine, builds its artifacts, opens the finished system."""
+
+    name: str
+
+    def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
+        """What this machine lacks, found before anything is written or loaded."""
+        ...
+
+    def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
+        """Write the artifacts into the run; returns actuals by estimate name and measure."""
+        ...
+
+    def open(self, run: RunDir, context: Context) -> System:
+        """Load the artifacts of a finished run."""
+        ...

@@ -1,0 +1,36 @@
+"""`okakae report`: write a run's or a comparison's report again, in either language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from advisor.session import Session, okakae_command
+
+
+@okakae_command("report")
+@click.argument("run", type=click.Path(path_type=Path))
+def report(session: Session, run: Path) -> None:
+    """Write report.html, report.md and report.json."""
+    from executors.compare.run import load_comparison
+    from executors.report.document import load_document
+    from executors.report.write import report_comparison, report_run
+    from executors.rundir import RunDir
+
+    if (run / "compare.json").is_file():
+        roads, about = load_comparison(run, session)
+        earlier = load_document(run) if (run / "report.json").is_file() else {}
+        files = report_comparison(
+            roads,
+            run,
+            session,
+            recommendation=earlier.get("recommendation"),
+            failed=about["failed"],
+        )
+    else:
+        files = report_run(RunDir.open(run), session)
+    session.out(
+        {"schema_version": 1, **files},
+        lambda: click.echo(session.t("report.written", path=files["html"])),
+    )

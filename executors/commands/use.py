@@ -1,0 +1,139 @@
+"""`okakae use`: ask the finished system, one question, a batch, or in a conversation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from advisor.errors import Fault, RunError, UsageError
+from advisor.files import write_text
+from advisor.session import Session, okakae_command
+
+BATCH = 16
+
+
+@okakae_command("use")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("question", required=False)
+@click.option("--questions", type=click.Path(path_type=Path), default=None)
+@click.option("--out", type=click.Path(path_type=Path), default=None)
+@click.option("--passages", type=click.IntRange(0, 50), default=5)
+def use(
+    session: Session,
+    run: Path,
+    question: str | None,
+    questions: Path | None,
+    out: Path | None,
+    passages: int,
+) -> None:
+    """Open a finished run and answer."""
+    if (questions is None) != (out is None):
+        raise UsageError("questions-need-out")
+    if question is None and questions is None and not session.interactive:
+        raise UsageError("question-missing")
+    asked = _read_questions(questions) if questions else []
+    from executors.base import Question
+    from executors.evaluate.heldout import answer_record
+
+    system, kind = _open(run, session)
+    try:
+        if questions is not None and out is not None:
+            lines: list[str] = []
+            label = session.t("use.answering", n=len(asked))
+            with session.progress(label, total=len(asked)) as progress:
+                for at in range(0, len(asked), BATCH):
+                    batch = [
+                        Question(str(row["id"]), row["question"], row.get("kind", kind))
+                        for row in asked[at : at + BATCH]
+                    ]
+                    lines += [
+                        json.dumps(answer_record(reply), ensure_ascii=False)
+                        for reply in system.answer(batch, passages=passages)
+                    ]
+                    progress.update(at + len(batch))
+            write_text(out, "".join(line + "\n" for line in lines))
+            session.out(
+                {"schema_version": 1, "answered": len(lines), "out": str(out)},
+                lambda: click.echo(session.t("use.written", n=len(lines), out=out)),
+            )
+            return
+        for text in [question] if question is not None else _ask_on(session):
+            (reply,) = system.answer([Question("q", text, kind)], passages=passages)
+            session.out({"schema_version": 1, **answer_record(reply)}, lambda r=reply: _show(r))
+    finally:
+        system.close()
+
+
+def _open(path: Path, session: Session) -> tuple[Any, Any]:
+    from executors.apply import JUDGED
+    from executors.base import Context
+    from executors.registry import executor
+    from executors.rundir import RunDir
+
+    run = RunDir.open(path)
+    plan = run.plan
+    if not run.done("build"):
+        raise RunError(
+            "run-unfinished",
+            where=str(path),
+            status=run.manifest.status,
+            path=str(path),
+            plan=str(run.plan_path),
+        )
+    run.verify_artifacts()
+    session = session.with_confidential(str(plan.answers.get("confidential", "")) or None)
+    session.say("use.opening", run=path.name)
+    kind = JUDGED.get(plan.goal, ("qa",))[0]
+    return executor(plan.executor).open(run, Context(session)), kind
+
+
+def _read_questions(path: Path) -> list[dict[str, Any]]:
+    """Every question of a JSONL file; all faulty lines are named at once."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError("file-missing", where=str(path), path=str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("file-unreadable", where=str(path), path=str(path), why=error) from None
+    rows: list[dict[str, Any]] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            faults.append(Fault("field-wrong", f"line {number}", (("why", error.msg),)))
+            continue
+        asked = isinstance(row, dict) and isinstance(row.get("question"), str) and "id" in row
+        if not asked:
+            faults.append(Fault("question-fields", f"line {number}"))
+            continue
+        rows.append(row)
+    if faults:
+        raise UsageError(
+            "file-wrong-form", where=str(path), faults=tuple(faults), path=str(path), n=len(faults)
+        )
+    return rows
+
+
+def _ask_on(session: Session) -> Iterator[str]:
+    session.say("use.conversation")
+    while True:
+        try:
+            text = click.prompt(">", prompt_suffix=" ", err=True).strip()
+        except click.Abort:
+            return
+        if text:
+            yield text
+
+
+def _show(reply: Any) -> None:
+    click.echo(reply.answer)
+    for number, passage in enumerate(reply.passages, 1):
+        where = f" {passage.where}" if passage.where else ""
+        click.echo(f"  [{number}] {passage.source}{where}  {passage.title}")

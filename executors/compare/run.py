@@ -1,0 +1,142 @@
+"""Runs several plans on one frozen set of held-out questions and brings the verdict home."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import Fault, OkakaeError, RunError, UsageError
+from advisor.files import write_json
+from advisor.session import Session
+from advisor.types import Plan
+from executors.apply import Checked, apply, check_plan, heldout, load_data
+from executors.compare.roads import Road, road, road_name
+from executors.compare.verdict import Verdict, judge
+from executors.evaluate.statistics import detectable_difference
+from executors.rundir import RunDir
+from knowledge.corpus.types import Example
+
+# Two plans are comparable only when these agree: they decide which questions are held out.
+FROZEN = ("seed", "data.test_share", "data.validation_share")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All roads that finished, what became of the others, and the verdict."""
+
+    roads: tuple[Road, ...]
+    failed: dict[str, str]
+    verdict: Verdict
+    seconds: float
+
+
+def compare(
+    plans: Sequence[Path], folder: Path, session: Session, *, resume: bool = False
+) -> Comparison:
+    """Apply every plan below `folder` and judge the roads on the same questions.
+
+    One failing road does not stop the others.
+
+    Raises:
+        UsageError: the plans do not hold out the same questions.
+        RunError: no road finished.
+    """
+    started = time.perf_counter()
+    checked = [check_plan(path, session)[0] for path in plans]
+    _same_questions([c.plan for c in checked])
+    data = load_data(checked[0].plan, checked[0].data_root, session)
+    test = heldout(data.split, checked[0].plan)
+    if not test:
+        raise RunError("no-held-out-questions", where=str(checked[0].data_root))
+    _refuse_leaks(test, data.split.train)
+    session.say(
+        "compare.before",
+        n=len(test),
+        roads=len(checked),
+        points=round(100 * detectable_difference(len(test))),
+    )
+    failed: dict[str, str] = {}
+    roads: list[Road] = []
+    for entry in checked:
+        name = road_name(entry.plan)
+        session.say("compare.road", name=session.t(f"road.{name}"))
+        try:
+            _run(entry, folder / "roads" / name, session, resume)
+            roads.append(road(folder / "roads" / name, test))
+        except OkakaeError as error:
+            failed[name] = error.ref
+            session.say("compare.road-failed", name=session.t(f"road.{name}"), why=error.ref)
+            if len(checked) == 1:
+                raise
+    if not roads:
+        raise RunError("no-road-finished", where=str(folder), reasons=str(failed))
+    comparison = Comparison(tuple(roads), failed, judge(roads), time.perf_counter() - started)
+    write_json(
+        folder / "compare.json",
+        {
+            "schema_version": 1,
+            "roads": [r.name for r in roads],
+            "failed": failed,
+            "test": [example.id for example in test],
+            "seconds": comparison.seconds,
+        },
+    )
+    return comparison
+
+
+def _run(entry: Checked, path: Path, session: Session, resume: bool) -> RunDir:
+    if path.exists() and resume:
+        run = RunDir.open(path)
+        if run.manifest.status == "done" and run.manifest.plan_seal == entry.plan.seal:
+            return run
+        return apply(entry, session, run_path=path, resume=True)
+    return apply(entry, session, run_path=path)
+
+
+def _same_questions(plans: Sequence[Plan]) -> None:
+    first = plans[0]
+    faults: list[Fault] = []
+    for plan in plans[1:]:
+        name = road_name(plan)
+        faults += [
+            Fault("plans-differ", f"{name}: {key}", ())
+            for key in FROZEN
+            if plan.config.get(key) != first.config.get(key)
+        ]
+        if [i.digest for i in plan.inputs] != [i.digest for i in first.inputs]:
+            faults.append(Fault("plans-differ", f"{name}: data", ()))
+        if plan.goal != first.goal:
+            faults.append(Fault("plans-differ", f"{name}: goal", ()))
+    names = [road_name(plan) for plan in plans]
+    faults += [Fault("plans-same-road", name) for name in {n for n in names if names.count(n) > 1}]
+    if faults:
+        raise UsageError("plans-not-comparable", faults=tuple(faults), n=len(faults))
+
+
+def _refuse_leaks(test: Sequence[Example], train: Sequence[Example]) -> None:
+    """A test question that also stands in the training data would prove nothing."""
+    from executors.evaluate.normalise import bare
+
+    known = {bare(example.prompt): example for example in train}
+    leaks = [(e, known[bare(e.prompt)]) for e in test if bare(e.prompt) in known]
+    if leaks:
+        faults = tuple(
+            Fault("leaked", f"{e.source} {e.where}", (("also", f"{t.source} {t.where}"),))
+            for e, t in leaks
+        )
+        raise RunError("test-in-training", faults=faults, n=len(leaks))
+
+
+def load_comparison(folder: Path, session: Session) -> tuple[list[Road], dict[str, Any]]:
+    """The roads of a finished comparison, read again from disk."""
+    import json
+
+    about = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
+    first = RunDir.open(folder / "roads" / about["roads"][0])
+    data = load_data(first.plan, first.data_root, session)
+    by_id = {example.id: example for example in data.split.test}
+    test = [by_id[id_] for id_ in about["test"]]
+    return [road(folder / "roads" / name, test) for name in about["roads"]], about

@@ -1,0 +1,117 @@
+"""Which road to take: the cheapest one not shown to be worse than the best, and how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Literal
+
+from executors.compare.roads import Road
+from executors.evaluate.heldout import cluster
+from executors.evaluate.statistics import (
+    Interval,
+    detectable_difference,
+    holm,
+    mcnemar,
+    paired_difference,
+    paired_sd,
+)
+
+Judgement = Literal["better", "worse", "no difference shown", "not enough questions"]
+INDICATIVE_BELOW = 50
+"""Under this many questions every figure is indicative only (Miller 2024, arXiv 2411.00640)."""
+TOO_FEW = 15
+"""Under this many questions even a large gap is not told from chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """One road beside the best one on the same questions."""
+
+    difference: Interval
+    p_value: float
+    verdict: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The choice, in an id that a text exists for, and what this test set could have shown."""
+
+    choice: str | None
+    says: str
+    best: str
+    detectable_difference: float
+    n: int
+    against_best: dict[str, Against]
+    lost_because: dict[str, tuple[str, ...]]
+
+
+def judge(roads: Sequence[Road]) -> Verdict:
+    """Compare all roads with the best one and choose.
+
+    The choice is the cheapest road not shown to be worse than the best; equal costs go to the
+    simpler road. With fewer than 15 questions nothing is chosen.
+    """
+    n = len(roads[0].results)
+    best = max(roads, key=lambda road: (mean(road.correct), -road.simplicity))
+    clusters = [cluster(result.example) for result in best.results]
+    others = [road for road in roads if road is not best]
+    p_values = holm({road.name: mcnemar(road.correct, best.correct) for road in others})
+    against: dict[str, Against] = {}
+    for road in roads:
+        gap = paired_difference(road.correct, best.correct, clusters)
+        p = p_values.get(road.name, 1.0)
+        against[road.name] = Against(gap, p, _judgement(road is best, gap, n))
+    spread = [paired_sd(road.correct, best.correct) for road in others]
+    detectable = detectable_difference(n, max(spread)) if spread else detectable_difference(n)
+    open_ = [r for r in roads if r is best or against[r.name].verdict == "no difference shown"]
+    if n < TOO_FEW:
+        choice, says = None, "verdict.too-few"
+    else:
+        chosen = min(open_, key=lambda road: (round(road.cost_jpy_likely), road.simplicity))
+        choice = chosen.name
+        says = "verdict.clear" if len(open_) == 1 else "verdict.tie"
+    return Verdict(
+        choice,
+        says,
+        best.name,
+        detectable,
+        n,
+        against,
+        {road.name: why_lost(road, best) for road in roads if road.name != choice},
+    )
+
+
+def _judgement(is_best: bool, gap: Interval, n: int) -> Judgement:
+    if n < TOO_FEW:
+        return "not enough questions"
+    if is_best:
+        return "no difference shown"
+    if gap.high < 0:
+        return "worse"
+    return "better" if gap.low > 0 else "no difference shown"
+
+
+def why_lost(road: Road, best: Road) -> tuple[str, ...]:
+    """What went wrong where this road failed and the best one did not, most frequent first."""
+    causes: dict[str, int] = {}
+    for mine, theirs in zip(road.results, best.results, strict=True):
+        if mine.figures["correct"] >= theirs.figures["correct"]:
+            continue
+        cause = _cause(mine.figures, mine.example.answerable, bool(mine.passages))
+        causes[cause] = causes.get(cause, 0) + 1
+    ordered = sorted(causes.items(), key=lambda item: -item[1])
+    return tuple(cause for cause, _ in ordered)
+
+
+def _cause(figures: dict[str, float], answerable: bool, has_passages: bool) -> str:
+    if not answerable:
+        return "answered what the papers do not say"
+    if figures.get("abstained"):
+        return "declined an answerable question"
+    if not has_passages:
+        return "knowledge missing"
+    if not figures.get("hit_at_3", 1.0):
+        return "retrieval missing"
+    return "answer not taken from the passage"

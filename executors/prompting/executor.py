@@ -1,0 +1,101 @@
+"""The prompting road: a fixed instruction and the company's own examples, on any model."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from advisor.files import write_json
+from advisor.types import Plan
+from executors.base import Context, Generation, Generator, Lack, Question, Reply, RunData
+from executors.evaluate.abstention import is_refusal
+from executors.generator import generator_lacks, open_generator
+from executors.prompting.examples import choose_shots
+from executors.prompting.prompts import conversation
+from executors.rundir import RunDir
+from knowledge.corpus.types import Example, ExampleKind
+
+PROMPT_FILE = "prompt.json"
+KINDS: tuple[ExampleKind, ...] = ("qa", "rewrite", "labelled")
+
+
+class PromptingExecutor:
+    name = "prompting"
+
+    def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
+        return generator_lacks(plan.config)
+
+    def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
+        """Choose the examples once, from training data only, and store them with the run."""
+        started = time.perf_counter()
+        shots = int(plan.config["prompting.shots"])
+        seed = int(plan.config["seed"])
+        train = data.split.train
+        chosen = {
+            kind: [
+                {"id": e.id, "prompt": e.prompt, "completion": e.completion}
+                for e in choose_shots(train, kind, shots, seed=seed)
+            ]
+            for kind in KINDS
+        }
+        labels = sorted({e.label for e in train if e.label})
+        run.artifacts.mkdir(parents=True, exist_ok=True)
+        write_json(
+            run.artifacts / PROMPT_FILE,
+            {"schema_version": 1, "language": plan.language, "labels": labels, "examples": chosen},
+        )
+        return {"build_seconds": time.perf_counter() - started}
+
+    def open(self, run: RunDir, context: Context) -> PromptingSystem:
+        plan = run.plan
+        stored = json.loads((run.artifacts / PROMPT_FILE).read_text(encoding="utf-8"))
+        return PromptingSystem(plan, stored, open_generator(plan.config, context))
+
+
+class PromptingSystem:
+    """Answers from the model's own knowledge and the examples in the prompt."""
+
+    def __init__(self, plan: Plan, stored: dict, generator: Generator) -> None:
+        self._lang = plan.language
+        self._max_new_tokens = int(plan.config["generate.max_new_tokens"])
+        self._labels: list[str] = stored["labels"]
+        self._examples = {
+            kind: [
+                Example(e["id"], kind, e["prompt"], e["completion"], "", "")
+                for e in stored["examples"].get(kind, [])
+            ]
+            for kind in KINDS
+        }
+        self._generator = generator
+
+    def answer(self, questions: Sequence[Question], *, passages: int = 5) -> list[Reply]:
+        conversations = [
+            conversation(
+                q.text, q.kind, self._lang, examples=self._examples[q.kind], labels=self._labels
+            )
+            for q in questions
+        ]
+        generations = self._generator.complete(conversations, max_new_tokens=self._max_new_tokens)
+        return replies(questions, generations)
+
+    def close(self) -> None:
+        self._generator.close()
+
+
+def replies(questions: Sequence[Question], generations: Sequence[Generation]) -> list[Reply]:
+    """Generations as replies, in the questions' order; a refusal counts as abstaining."""
+    return [
+        Reply(
+            id=q.id,
+            question=q.text,
+            answer=g.text,
+            abstained=q.kind == "qa" and is_refusal(g.text),
+            seconds=g.seconds,
+            tokens_in=g.tokens_in,
+            tokens_out=g.tokens_out,
+            finish_reason=g.finish_reason,
+        )
+        for q, g in zip(questions, generations, strict=True)
+    ]

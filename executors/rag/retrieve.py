@@ -1,0 +1,166 @@
+"""Which chunks and documents fit a question: dense, sparse, or both lists fused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from executors.rag.chunk import Chunk
+from executors.rag.embed import Embedder
+from executors.rag.index import RagIndex
+from executors.rag.words import content_words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Mode = Literal["dense", "sparse", "hybrid"]
+MODES: tuple[Mode, ...] = ("dense", "sparse", "hybrid")
+RRF_K = 60
+"""Cormack, Clarke and Büttcher, SIGIR 2009."""
+LEAST_DEPTH = 100
+_BACKGROUND = 256
+"""Chunks, evenly spread, whose cosines tell what is usual for a question in this corpus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One chunk for one question; `score` is in the terms of the retriever's mode."""
+
+    row: int
+    chunk: Chunk
+    score: float
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """How well the papers fit a question, in figures that mean the same in any corpus."""
+
+    contrast: float
+    """The best cosine in standard deviations above what is usual for this question."""
+    coverage: float
+    """Share of the question's words, rare ones counting more, found in the best three chunks."""
+    agreement: float
+    """1 when both lists have the same first document, 0.5 when within the first three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for one question, chunks best first."""
+
+    hits: tuple[Hit, ...]
+    signals: Signals
+
+
+class Retriever:
+    """Searches one index in one mode."""
+
+    def __init__(self, index: RagIndex, embedder: Embedder, mode: Mode) -> None:
+        import numpy as np
+
+        self.index, self.embedder, self.mode = index, embedder, mode
+        count = min(_BACKGROUND, len(index.chunks))
+        rows = np.linspace(0, len(index.chunks) - 1, count).astype(int)
+        self._background = np.stack([index.vector(int(row)) for row in rows])
+
+    def find(self, questions: Sequence[str], *, depth: int = LEAST_DEPTH) -> list[Found]:
+        """Chunks for every question, at most `depth` of each list."""
+        if not questions:
+            return []
+        queries = self.embedder.queries(questions)
+        cosines, rows = self.index.nearest(queries, depth)
+        return [
+            self._one(text, queries[i], cosines[i], rows[i], depth)
+            for i, text in enumerate(questions)
+        ]
+
+    def _one(
+        self,
+        text: str,
+        query: NDArray[np.float32],
+        cosines: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        depth: int,
+    ) -> Found:
+        import numpy as np
+
+        by_row = {int(r): float(c) for r, c in zip(rows, cosines, strict=True) if r >= 0}
+        dense = list(by_row)
+        words = content_words(text, self.index.facts.words_by)
+        bm25 = self.index.sparse.scores(words)
+        order = np.argsort(-bm25, kind="stable")[:depth]
+        sparse = [int(row) for row in order if bm25[row] > 0]
+        if self.mode == "dense" or (self.mode == "hybrid" and not sparse):
+            scored = list(by_row.items())
+        elif self.mode == "sparse":
+            scored = [(row, float(bm25[row])) for row in sparse]
+        else:
+            scored = fuse(dense, sparse)
+        hits = tuple(
+            Hit(row, self.index.chunks[row], score, self._cosine(row, query, by_row))
+            for row, score in scored
+        )
+        return Found(hits, self._signals(words, query, by_row, dense, sparse))
+
+    def _cosine(self, row: int, query: NDArray[np.float32], known: dict[int, float]) -> float:
+        found = known.get(row)
+        return float(self.index.vector(row) @ query) if found is None else found
+
+    def _signals(
+        self,
+        words: Sequence[str],
+        query: NDArray[np.float32],
+        cosines: dict[int, float],
+        dense: Sequence[int],
+        sparse: Sequence[int],
+    ) -> Signals:
+        usual = self._background @ query
+        spread = float(usual.std()) or 1.0
+        contrast = (max(cosines.values(), default=0.0) - float(usual.mean())) / spread
+        first = self._documents(dense)
+        second = self._documents(sparse)
+        agreement = 0.0
+        if first and second:
+            near = first[0] in second[:3] or second[0] in first[:3]
+            agreement = 1.0 if first[0] == second[0] else 0.5 if near else 0.0
+        best = [*dense[:2], *sparse[:1]]
+        return Signals(contrast, self.coverage(words, best), agreement)
+
+    def _documents(self, rows: Sequence[int]) -> list[str]:
+        return list(dict.fromkeys(self.index.chunks[row].doc_id for row in rows[:20]))
+
+    def coverage(self, words: Sequence[str], rows: Sequence[int]) -> float:
+        """Share of the words' rarity that the best-covering of these chunks holds."""
+        weights = {word: self.index.sparse.idf(word) for word in set(words)}
+        whole = sum(weights.values())
+        if not whole:
+            return 0.0
+        held = (self.index.sparse.words_of(row) for row in rows)
+        return max(
+            (sum(w for word, w in weights.items() if word in has) / whole for has in held),
+            default=0.0,
+        )
+
+
+def fuse(dense: Sequence[int], sparse: Sequence[int]) -> list[tuple[int, float]]:
+    """Reciprocal rank fusion of two lists of rows; ties go to the denser list's order."""
+    scores: dict[int, float] = {}
+    for ranking in (dense, sparse):
+        for rank, row in enumerate(ranking, 1):
+            scores[row] = scores.get(row, 0.0) + 1 / (RRF_K + rank)
+    return sorted(scores.items(), key=lambda item: -item[1])
+
+
+def distinct(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """At most `k` hits, best first, each document once as far as there are `k` documents."""
+    first: dict[str, Hit] = {}
+    for hit in hits:
+        first.setdefault(hit.chunk.doc_id, hit)
+    chosen = list(first.values())[:k]
+    if len(chosen) < k:
+        taken = {hit.row for hit in chosen}
+        chosen += [hit for hit in hits if hit.row not in taken][: k - len(chosen)]
+        chosen.sort(key=lambda hit: -hit.score)
+    return chosen

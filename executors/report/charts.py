@@ -1,0 +1,118 @@
+"""Charts as inline SVG: readable in print, without scripts, fonts or a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH = 680
+INK, MUTED, GRID = "var(--ink)", "var(--muted)", "var(--line)"
+CHOSEN, OTHER, BEST = "var(--accent)", "var(--bar)", "var(--warm)"
+
+
+def interval_bars(rows: Sequence[Mapping[str, object]], label: str) -> str:
+    """One bar per road from 0 to 1 with its 95 % interval as a whisker.
+
+    Args:
+        rows: `name`, `value`, `low`, `high`, `n`, `chosen` each.
+        label: what the bars show, for people who cannot see them.
+    """
+    left, right, step, top = 170, 110, 44, 26
+    height = top + step * len(rows) + 18
+    scale = WIDTH - left - right
+    parts = []
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x = left + tick * scale
+        parts.append(_line(x, top - 6, x, height - 14, GRID))
+        parts.append(_text(x, top - 11, f"{tick:.0%}", 11, MUTED, "middle"))
+    for position, row in enumerate(rows):
+        value, low, high = (float(str(row[k])) for k in ("value", "low", "high"))
+        middle = top + position * step + 15
+        weight = 700 if row["chosen"] else 400
+        parts.append(_text(left - 12, middle + 5, str(row["name"]), 14, INK, "end", weight))
+        colour = CHOSEN if row["chosen"] else OTHER
+        parts.append(
+            f'<rect x="{left}" y="{middle - 11}" width="{max(value * scale, 1):.1f}"'
+            f' height="22" rx="3" fill="{colour}"/>'
+        )
+        x1, x2 = left + low * scale, left + high * scale
+        parts += [
+            _line(x1, middle, x2, middle, INK, 1.5),
+            _line(x1, middle - 6, x1, middle + 6, INK, 1.5),
+            _line(x2, middle - 6, x2, middle + 6, INK, 1.5),
+            _text(WIDTH - right + 12, middle + 5, f"{value:.0%}", 13, INK),
+            _text(WIDTH - right + 56, middle + 5, f"n={row['n']}", 11, MUTED),
+        ]
+    return _svg(height, label, parts)
+
+
+def loss_curve(curve: Sequence[Mapping[str, float]], labels: Mapping[str, str]) -> str:
+    """Training and held-out loss over steps, the best held-out point marked.
+
+    Returns:
+        An empty string when there are fewer than two held-out points.
+    """
+    train, held = _series(curve, "loss"), _series(curve, "eval_loss")
+    if len(held) < 2:
+        return ""
+    left, right, top, bottom, height = 52, 120, 24, 34, 240
+    points = train + held
+    last_step = max(step for step, _ in points) or 1.0
+    low, high = min(loss for _, loss in points), max(loss for _, loss in points)
+    pad = (high - low) * 0.1 or 0.1
+    low, high = low - pad, high + pad
+
+    def at(step: float, loss: float) -> tuple[float, float]:
+        x = left + step / last_step * (WIDTH - left - right)
+        return x, top + (high - loss) / (high - low) * (height - top - bottom)
+
+    parts = []
+    for share in (0.0, 0.5, 1.0):
+        loss = low + (high - low) * share
+        y = at(0, loss)[1]
+        parts.append(_line(left, y, WIDTH - right, y, GRID))
+        parts.append(_text(left - 8, y + 4, f"{loss:.2f}", 11, MUTED, "end"))
+        x = at(last_step * share, low)[0]
+        parts.append(_text(x, height - 12, f"{last_step * share:.0f}", 11, MUTED, "middle"))
+    for series, colour, name in ((train, OTHER, labels["train"]), (held, CHOSEN, labels["held"])):
+        if not series:
+            continue
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (at(*point) for point in series))
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2.2"/>')
+        x, y = at(*series[-1])
+        parts.append(_text(x + 8, y + 4, name, 12, colour))
+    best = min(held, key=lambda point: point[1])
+    x, y = at(*best)
+    parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{BEST}"/>')
+    parts.append(_text(x, y - 12, f"{labels['best']} {best[1]:.3f}", 12, BEST, "middle"))
+    return _svg(height, labels["chart"], parts)
+
+
+def _series(curve: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    points = [(entry["step"], entry[name]) for entry in curve if name in entry and "step" in entry]
+    return [point for point in points if all(map(math.isfinite, point))]
+
+
+def _svg(height: float, label: str, parts: Sequence[str]) -> str:
+    head = f'<svg viewBox="0 0 {WIDTH} {height}" class="chart" role="img"'
+    name = f' aria-label="{escape(label, quote=True)}"'
+    return f'{head}{name} xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1.0) -> str:
+    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {ends} stroke="{colour}" stroke-width="{width}"/>'
+
+
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    size: int,
+    colour: str,
+    anchor: str = "start",
+    weight: int = 400,
+) -> str:
+    style = f'font-size="{size}" fill="{colour}" text-anchor="{anchor}" font-weight="{weight}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>'

@@ -1,0 +1,68 @@
+"""The report as Markdown: the same content as the page, for repositories and mails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from executors.report.view import View
+
+
+def render_markdown(document: Mapping[str, Any], lang: str) -> str:
+    """The whole report; tables stay tables, every cell in one line."""
+    view = View(document, lang)
+    lines = [f"# {view.t('report.title')}", "", f"**{view.headline()}**", ""]
+    lines += [f"> {note}" for note in view.cautions()]
+    if change := view.before_after():
+        lines += ["", change]
+    lines += ["", f"## {view.t('report.section.scores')}", ""]
+    lines += _table(view.score_header(), view.score_rows())
+    header, rows = view.metric_rows()
+    lines += ["", f"### {view.t('report.section.figures')}", "", *_table(header, rows)]
+    header, rows = view.estimate_rows()
+    if rows:
+        lines += ["", f"## {view.t('report.section.estimates')}", "", *_table(header, rows)]
+    if options := view.reasons():
+        lines += ["", f"## {view.t('report.section.advice')}", ""]
+        for option in options:
+            name = view.word("road", option["method"] or option["approach"])
+            lines.append(f"- **{option['rank']}. {name}**")
+            lines += [f"  - {reason['text']}" for reason in option["reasons"][:3]]
+    lines += ["", f"## {view.t('report.section.answers')}", ""]
+    for row in document["questions"]:
+        lines += [
+            f"### {_inline(row['question'])}",
+            "",
+            f"- {view.t('report.gold')}: {_inline(row['gold'])}",
+        ]
+        for name, given in row["answers"].items():
+            sources = ", ".join(dict.fromkeys(s["source"] for s in given["sources"]))
+            tail = f" ({sources})" if sources else ""
+            lines.append(
+                f"- {view.word('road', name)} [{given['correct']:.2f}]:"
+                f" {_inline(given['answer'])}{tail}"
+            )
+        lines.append("")
+    lines += [f"## {view.t('report.section.asked')}", ""]
+    lines += _table(
+        [view.t("report.column.question"), view.t("report.column.answer")], view.asked_rows()
+    )
+    lines += ["", f"## {view.t('report.section.provenance')}", ""]
+    stamp = document["knowledge"]
+    lines.append(f"- knowledge {stamp['version']} `{stamp['sha256'][:12]}`")
+    lines += [f"- {r['name']}: plan `{r['seal'][:12]}`, {r['answers']}" for r in document["roads"]]
+    lines += [f"- {name} {version}" for name, version in document["environment"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(map(_cell, header)) + " |", "|" + "---|" * len(header)]
+    return lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
+
+
+def _cell(text: str) -> str:
+    return _inline(text).replace("|", "\\|")
+
+
+def _inline(text: str) -> str:
+    return " ".join(str(text).split())

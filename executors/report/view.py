@@ -1,0 +1,192 @@
+"""The report's document as people read it: every cell already text in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from advisor.render_plan import number
+from advisor.texts import has_text, t
+from advisor.types import Language
+
+MEASURED = {
+    "hours": ("total_seconds", 1 / 3600),
+    "vram_gib": ("peak_vram_gib", 1.0),
+    "ram_gib": ("peak_ram_gib", 1.0),
+}
+NOT_SHOWN = ("cost_jpy",)
+
+
+class View:
+    """Texts and rows of one report in one language."""
+
+    def __init__(self, document: Mapping[str, Any], lang: str) -> None:
+        self.document = document
+        self.lang: Language = "en" if lang == "en" else "ja"
+
+    def t(self, id_: str, **values: Any) -> str:
+        return t(id_, self.lang, **values)
+
+    def word(self, group: str, value: Any) -> str:
+        """The text of a value such as a road or an answer; the value itself if nobody named it."""
+        id_ = f"{group}.{value}"
+        return self.t(id_) if has_text(id_) else str(value)
+
+    @property
+    def roads(self) -> Sequence[Mapping[str, Any]]:
+        roads: Sequence[Mapping[str, Any]] = self.document["roads"]
+        return roads
+
+    def headline(self) -> str:
+        """The one sentence a manager takes away."""
+        verdict = self.document["verdict"]
+        if verdict is None:
+            road = self.roads[0]
+            metric = road["metrics"].get("correct")
+            if metric is None:
+                return self.t("report.headline.no-questions", road=self.word("road", road["name"]))
+            return self.t(
+                "report.headline.one",
+                road=self.word("road", road["name"]),
+                share=percent(metric["value"]),
+                n=road["n"],
+            )
+        choice = self.word("road", verdict["choice"]) if verdict["choice"] else "-"
+        points = round(100 * verdict["detectable_difference"])
+        return self.t(verdict["says"], choice=choice, n=verdict["n"], points=points)
+
+    def cautions(self) -> list[str]:
+        """What the reader must know before believing the figures."""
+        notes = []
+        n = self.roads[0]["n"]
+        if n and n < 50:
+            notes.append(self.t("report.caution.indicative", n=n))
+        if any(road["config"].get("model") == "starter" for road in self.roads):
+            notes.append(self.t("report.caution.starter"))
+        for name, why in (self.document.get("failed") or {}).items():
+            notes.append(self.t("report.caution.failed", road=self.word("road", name), why=why))
+        return notes
+
+    def before_after(self) -> str:
+        before = self.document["recommendation_before"]
+        after = self.document["recommendation_after"]
+        if before is None or after is None:
+            return ""
+        key = "report.before-after.same" if before == after else "report.before-after.changed"
+        return self.t(key, before=self.word("approach", before), after=self.word("approach", after))
+
+    def bars(self) -> list[dict[str, Any]]:
+        choice = (self.document["verdict"] or {}).get("choice")
+        rows = []
+        for road in self.roads:
+            metric = road["metrics"].get("correct")
+            if metric and metric["value"] is not None:
+                rows.append(
+                    {
+                        "name": self.word("road", road["name"]),
+                        "chosen": road["name"] == choice,
+                        **metric,
+                    }
+                )
+        return rows
+
+    def score_header(self) -> list[str]:
+        names = ("road", "correct", "answerable", "unanswerable", "seconds", "against", "why")
+        return [self.t(f"report.column.{name}") for name in names]
+
+    def score_rows(self) -> list[list[str]]:
+        rows = []
+        for road in self.roads:
+            kinds = road["by_kind"]
+            answerable = [value for kind, value in kinds.items() if kind != "unanswerable"]
+            against = road.get("against_best")
+            rows.append(
+                [
+                    self.word("road", road["name"]),
+                    interval(road["metrics"].get("correct")),
+                    interval(answerable[0] if answerable else None),
+                    interval(kinds.get("unanswerable")),
+                    f"{road['seconds_per_answer']:.2f}",
+                    self._against(against, road),
+                    " / ".join(self.word("lost", slug(why)) for why in road.get("lost_because", ()))
+                    or "-",
+                ]
+            )
+        return rows
+
+    def _against(self, against: Mapping[str, Any] | None, road: Mapping[str, Any]) -> str:
+        if against is None:
+            return "-"
+        if road["name"] == self.document["verdict"]["best"]:
+            return self.t("judgement.best")
+        gap = f"{against['difference']:+.2f} [{against['low']:+.2f}, {against['high']:+.2f}]"
+        return f"{self.word('judgement', slug(against['verdict']))} {gap}"
+
+    def metric_rows(self) -> tuple[list[str], list[list[str]]]:
+        """Every figure of every road."""
+        names = sorted({name for road in self.roads for name in road["metrics"]})
+        header = [
+            self.t("report.column.figure"),
+            *(self.word("road", r["name"]) for r in self.roads),
+        ]
+        rows = [
+            [self.word("figure", name), *(interval(r["metrics"].get(name)) for r in self.roads)]
+            for name in names
+        ]
+        return header, rows
+
+    def estimate_rows(self) -> tuple[list[str], list[list[str]]]:
+        """Estimate beside actual, road by road."""
+        header = [
+            self.t(f"report.column.{n}") for n in ("road", "estimate", "range", "actual", "basis")
+        ]
+        rows = []
+        for road in self.roads:
+            for key, estimate in road["estimate"].items():
+                measured, factor = MEASURED.get(key, (key, 1.0))
+                value = road["actual"].get(measured)
+                low, likely, high = (number(estimate[k]) for k in ("low", "likely", "high"))
+                rows.append(
+                    [
+                        self.word("road", road["name"]),
+                        self.word("estimate-name", key),
+                        f"{low} – {high} ({likely}) {estimate['unit']}",
+                        "-" if value is None else f"{number(value * factor)} {estimate['unit']}",
+                        str(estimate["basis"]),
+                    ]
+                )
+        return header, rows
+
+    def asked_rows(self) -> list[list[str]]:
+        """What the company answered, in the questionnaire's own words where there are some."""
+        return [
+            [self.word("question-name", key), self.word(f"answer.{key}", value)]
+            for key, value in self.document["asked"].items()
+        ]
+
+    def setting_rows(self, road: Mapping[str, Any]) -> list[list[str]]:
+        why = road["config_why"]
+        return [
+            [key, "-" if value == "" else str(value), why.get(key, "")]
+            for key, value in road["config"].items()
+        ]
+
+    def reasons(self) -> list[dict[str, Any]]:
+        """The recommendation's options with their reasons, as they stood before the run."""
+        recommendation = self.document.get("recommendation") or {}
+        return list(recommendation.get("options", ()))[:4]
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def interval(metric: Mapping[str, Any] | None) -> str:
+    """Value [low, high] n=…, or a dash."""
+    if not metric or metric["value"] is None:
+        return "-"
+    return f"{metric['value']:.2f} [{metric['low']:.2f}, {metric['high']:.2f}] n={metric['n']}"
+
+
+def slug(text: str) -> str:
+    return text.replace(" ", "-")

@@ -1,0 +1,58 @@
+"""Writes one report three times: JSON for programs, Markdown and HTML for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor.files import write_text
+from advisor.session import Session
+from executors.compare.roads import Road, road
+from executors.compare.verdict import Verdict, judge
+from executors.report.document import build_document, save_document
+from executors.report.html import render_html
+from executors.report.markdown import render_markdown
+from executors.rundir import RunDir
+
+
+def write_report(document: Mapping[str, Any], folder: Path, lang: str) -> dict[str, str]:
+    """Write report.json, report.md and report.html; returns their paths by kind."""
+    paths = {"json": str(save_document(document, folder))}
+    for kind, render in (("md", render_markdown), ("html", render_html)):
+        path = folder / f"report.{kind}"
+        write_text(path, render(document, lang))
+        paths[kind] = str(path)
+    return paths
+
+
+def report_run(run: RunDir, session: Session) -> dict[str, str]:
+    """The report of a single run: one road, no verdict against others."""
+    from executors.apply import heldout, load_data
+
+    plan = run.plan
+    data = load_data(plan, run.data_root, session)
+    one = road(run.path, heldout(data.split, plan))
+    document = build_document([one], None, folder=run.path, recommended=plan.recommended)
+    return write_report(document, run.path, session.lang)
+
+
+def report_comparison(
+    roads: Sequence[Road],
+    folder: Path,
+    session: Session,
+    *,
+    recommendation: Mapping[str, Any] | None = None,
+    verdict: Verdict | None = None,
+    failed: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The report of a comparison: all roads, the verdict, and what the advice said before."""
+    document = build_document(
+        roads,
+        verdict or judge(roads),
+        folder=folder,
+        recommended=roads[0].plan.recommended,
+        recommendation=recommendation,
+    )
+    document["failed"] = dict(failed or {})
+    return write_report(document, folder, session.lang)

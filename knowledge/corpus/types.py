@@ -1,0 +1,140 @@
+"""What a company's own material becomes once read: documents, examples, and what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Severity = Literal["info", "warn", "error"]
+ExampleKind = Literal["qa", "rewrite", "labelled"]
+FileStatus = Literal["ok", "warn", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of a document under one heading path, on one page or sheet."""
+
+    text: str
+    where: str = ""
+    headings: tuple[str, ...] = ()
+    kind: Literal["text", "table"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file (or one corpus.jsonl record), in reading order.
+
+    `id` is the `_id` of a corpus.jsonl record, else the path relative to the data root.
+    """
+
+    id: str
+    title: str
+    source: str
+    sections: tuple[Section, ...]
+    digest: str
+    modified: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole text, with each heading once before what it heads."""
+        parts: list[str] = []
+        shown: tuple[str, ...] = ()
+        for section in self.sections:
+            for depth, heading in enumerate(section.headings):
+                if shown[: depth + 1] != section.headings[: depth + 1]:
+                    parts.append(f"{'#' * (depth + 1)} {heading}")
+            shown = section.headings
+            parts.append(section.text)
+        return "\n\n".join(part for part in parts if part)
+
+    @property
+    def language(self) -> str:
+        """The main language of the text: ja, en, zh, ko or other."""
+        from knowledge.corpus.languages import language
+
+        return language(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One question–answer pair, one rewriting pair, or one labelled text."""
+
+    id: str
+    kind: ExampleKind
+    prompt: str
+    completion: str
+    source: str
+    where: str
+    answerable: bool = True
+    doc_ids: tuple[str, ...] = ()
+    must_contain: tuple[tuple[str, ...], ...] = ()
+    label: str | None = None
+    group: str | None = None
+    gold_passage: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a file; text and fix stand in the texts catalog under its id."""
+
+    id: str
+    severity: Severity
+    where: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What one file was, what came out of it, and what is wrong with it."""
+
+    path: str
+    kind: str
+    encoding: str | None
+    status: FileStatus
+    documents: int
+    examples: int
+    characters: int
+    problems: tuple[Problem, ...] = ()
+    rows: int | None = None
+    """Rows of data in a table or a JSONL file, its header not counted; None for other kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Everything read from a data folder; `digest` changes when any byte of it does.
+
+    `problems` are those between files; what concerns one file stands in its report.
+    """
+
+    root: Path
+    documents: tuple[Document, ...]
+    examples: tuple[Example, ...]
+    files: tuple[FileReport, ...]
+    digest: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What the advice needs to know of the data, as counts."""
+
+    path: str
+    n_documents: int
+    n_examples: int
+    n_qa_pairs: int
+    n_rewrites: int
+    n_labelled: int
+    n_classes: int
+    n_unanswerable: int
+    n_refused: int
+    corpus_characters: int
+    corpus_tokens: int
+    example_tokens_mean: float
+    example_tokens_max: int
+    languages: Mapping[str, float]
+    newest: str | None
+    digest: str

@@ -1,0 +1,165 @@
+"""Splits leak nothing, stay as they were when rows are added, and leave no part empty."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knowledge.corpus.near_duplicates import (
+    THRESHOLD,
+    earlier_neighbours,
+    grams,
+    jaccard,
+    normalised,
+)
+from knowledge.corpus.splits import PARTS, Split, group_key, split
+from knowledge.corpus.types import Example
+
+WORDS = [
+    "有給休暇",
+    "出張",
+    "経費",
+    "在宅勤務",
+    "手当",
+    "残業",
+    "健康診断",
+    "制服",
+    "社員食堂",
+    "通勤",
+]
+QUESTIONS = [
+    "はいくらですか",
+    "の申請はいつまでですか",
+    "を取れるのは誰ですか",
+    "の窓口はどこですか",
+]
+PROMPTS = st.builds(
+    lambda a, b, q, n, end: f"{a}と{b}{n}号{q}{end}",
+    st.sampled_from(WORDS),
+    st.sampled_from(WORDS),
+    st.sampled_from(QUESTIONS),
+    st.integers(1, 40),
+    st.sampled_from(["", "？", " ?", "。"]),
+)
+
+
+@st.composite
+def rows(draw: st.DrawFn, prefix: str = "a", least: int = 0) -> list[Example]:
+    count = draw(st.integers(least, 40))
+    made = []
+    for number in range(count):
+        kind = draw(st.sampled_from(["qa", "qa", "unanswerable", "rewrite"]))
+        documents = (f"documents/{draw(st.integers(1, 6))}.md",) if kind == "qa" else ()
+        made.append(
+            Example(
+                id=f"{prefix}{number}",
+                kind="rewrite" if kind == "rewrite" else "qa",
+                prompt=draw(PROMPTS),
+                completion="はい。",
+                source="qa.jsonl",
+                where=f"line {number + 1}",
+                answerable=kind != "unanswerable",
+                doc_ids=documents,
+                group=f"scene{draw(st.integers(1, 5))}" if kind == "rewrite" else None,
+            )
+        )
+    return made
+
+
+def part_of(made: Split) -> dict[str, str]:
+    return {example.id: part for part in PARTS for example in getattr(made, part)}
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows(), st.integers(0, 5))
+def test_nothing_is_lost_and_no_group_stands_in_two_parts(made: list[Example], seed: int) -> None:
+    result = split(made, seed=seed)
+    places = part_of(result)
+    assert sorted([*places, *(e.id for e in result.left_out)]) == sorted(e.id for e in made)
+    groups = defaultdict(set)
+    for example in made:
+        if example.id in places:
+            groups[group_key(example)].add(places[example.id])
+    assert all(len(parts) == 1 for parts in groups.values())
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows())
+def test_no_near_duplicate_of_a_test_question_is_trained_on(made: list[Example]) -> None:
+    places = part_of(split(made))
+    kept = [e for e in made if e.id in places]
+    for i, a in enumerate(kept):
+        for b in kept[:i]:
+            if jaccard(grams(normalised(a.prompt)), grams(normalised(b.prompt))) >= THRESHOLD:
+                assert places[a.id] == places[b.id]
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows("a"), rows("b"), st.integers(0, 3))
+def test_added_rows_move_nothing(old: list[Example], new: list[Example], seed: int) -> None:
+    before, after = split(old, seed=seed), split([*old, *new], seed=seed)
+    moved = part_of(after)
+    assert part_of(before).items() <= moved.items()
+    assert not {e.id for e in before.left_out} & set(moved)
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows(least=3))
+def test_no_part_is_empty_with_three_groups_of_a_kind(made: list[Example]) -> None:
+    result = split(made)
+    kept = [e for part in PARTS for e in getattr(result, part)]
+    for kind, answerable in {(e.kind, e.answerable) for e in kept}:
+        inside = [e for e in kept if (e.kind, e.answerable) == (kind, answerable)]
+        if answerable and len({group_key(e) for e in inside}) >= 3:
+            parts = {part_of(result)[e.id] for e in inside}
+            assert parts == set(PARTS)
+
+
+def test_shares_come_out_as_asked_on_many_groups() -> None:
+    made = [
+        Example(str(i), "qa", normal, "a", "f", f"line {i}")
+        for i, normal in enumerate(
+            f"{chr(0x4E00 + i)}{chr(0x5E00 + i * 3)}{i}" for i in range(3000)
+        )
+    ]
+    result = split(made, test=0.2, validation=0.1)
+    assert len(result.test) / 3000 == pytest.approx(0.2, abs=0.03)
+    assert len(result.validation) / 3000 == pytest.approx(0.1, abs=0.02)
+    assert split(made, test=0.2, validation=0.1) == result
+    assert split(made, seed=1, test=0.2, validation=0.1).test != result.test
+
+
+def test_without_validation_nothing_goes_there() -> None:
+    made = [Example(str(i), "qa", "あ" * (i + 9), "a", "f", "line 1") for i in range(9)]
+    assert split(made, validation=0.0).validation == ()
+
+
+@pytest.mark.parametrize("shares", [(0.6, 0.4), (-0.1, 0.2)])
+def test_shares_that_leave_nothing_are_refused(shares: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="below 1"):
+        split([], test=shares[0], validation=shares[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PROMPTS, max_size=40), st.sampled_from([0.5, 0.7, 0.8, 0.9]))
+def test_the_join_finds_what_comparing_all_pairs_finds(texts: list[str], least: float) -> None:
+    sets = [grams(normalised(text)) for text in texts]
+    every = tuple(
+        tuple(i for i in range(index) if jaccard(sets[i], sets[index]) >= least)
+        for index in range(len(sets))
+    )
+    assert earlier_neighbours(texts, least) == every
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("abあい", min_size=1, max_size=8), max_size=30))
+def test_short_texts_are_joined_exactly_too(texts: list[str]) -> None:
+    sets = [grams(normalised(text)) for text in texts]
+    every = tuple(
+        tuple(i for i in range(index) if jaccard(sets[i], sets[index]) >= THRESHOLD)
+        for index in range(len(sets))
+    )
+    assert earlier_neighbours(texts) == every
