@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from advisor.needs import RENTED_CARDS as RENTED
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_model, load
 from knowledge.catalog.records import Api, Model
 
-RENTED = ("colab", "kaggle", "cloud")
 STARTER = "starter"
+"""Id of the model that comes with the package and needs no hub."""
 # Judgement: above this, an assistant on processors alone answers too slowly to be used.
 LARGEST_ON_CPU = 4_000_000_000
 # Judgement: what a small company tries first is an 8B-class model, never more than 15B.
@@ -19,28 +21,42 @@ LARGEST_FIRST_CHOICE = 15_000_000_000
 API_INPUT_USD = 2.0
 # Judgement: a model small enough to be tuned on processors alone.
 TUNABLE_ON_CPU = 700_000_000
+# Judgement: retrieved passages and a question want 4,000 tokens, an example to learn from 2,000.
+LEAST_CONTEXT = {"prompting": 4_000, "rag": 4_000, "fine_tuning": 2_000, "hybrid": 4_000}
 # Bytes per parameter of the weights alone, to skip what cannot fit before it is estimated.
 _LEAST_BYTES = {"qlora": 0.5, "lora": 2.0, "full": 6.0, None: 2.0}
 
 
 @dataclass(slots=True)
 class Estimator:
-    """Estimates of roads, asked once for each road, model and need within one recommendation."""
+    """Estimates and base models of roads, asked once within one recommendation.
 
-    _known: dict[tuple[object, ...], dict[str, Estimate]] = field(default_factory=dict)
+    What-ifs about examples, traffic or change keep the estimates of the needs as they are: they
+    ask whether the evidence would turn, not what the altered run would cost.
+    """
+
+    _known: dict[tuple[object, ...], Mapping[str, Estimate]] = field(default_factory=dict)
+    _bases: dict[tuple[object, ...], Base] = field(default_factory=dict)
 
     def of(
         self, approach: Approach, method: Method | None, model_id: str, needs: Needs
-    ) -> dict[str, Estimate]:
-        key = (
-            *(approach, method, model_id, needs.gpu, needs.vram_gib, needs.n_examples),
-            *(needs.traffic_per_day, needs.corpus_tokens, needs.goal, needs.may_send),
-        )
+    ) -> Mapping[str, Estimate]:
+        key = (approach, method, model_id, needs.gpu, needs.vram_gib, needs.may_send)
         if key not in self._known:
             from advisor.estimate import estimates_for_option
 
             self._known[key] = estimates_for_option(approach, method, model_id, needs)
         return self._known[key]
+
+    def base(self, approach: Approach, method: Method | None, needs: Needs) -> Base:
+        key = (
+            *(approach, method, needs.model, needs.gpu, needs.vram_gib, needs.may_send),
+            *(needs.confidential, needs.goal, needs.language, needs.budget_jpy),
+            needs.deadline_days,
+        )
+        if key not in self._bases:
+            self._bases[key] = choose(approach, method, needs, self)
+        return self._bases[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,47 +72,64 @@ class Base:
 
 def choose(approach: Approach, method: Method | None, needs: Needs, estimator: Estimator) -> Base:
     """The base model for a road: the user's own, else the first suitable one that fits."""
-    place = needs.gpu if needs.gpu in RENTED and needs.confidential != "all" else "local"
-    vram_gib = 0.0 if needs.gpu in RENTED and place == "local" else needs.vram_gib
+    vram_gib = needs.vram_gib
+    place = needs.gpu if needs.gpu in RENTED and vram_gib else "local"
     if needs.model:
         return _own_choice(needs.model, approach, method, place, vram_gib, needs, estimator)
     training = approach == "fine_tuning"
     if not vram_gib and not training:
         if needs.may_send and (hosted := hosted_model()) is not None:
             return Base(hosted.id, "api", True, None)
-        return _on_processors(needs)
+        return _on_processors(approach, needs)
     fits = _fits_card(approach, method, vram_gib, needs, estimator)
     first: Model | None = None
     smallest: Model | None = None
-    for model in suitable(needs):
+    slow: Model | None = None
+    for model in suitable(needs, approach):
         first = first or model
         smallest = model if smallest is None or model.params < smallest.params else smallest
         if vram_gib and fits(model):
-            return Base(model.id, place, True, model.params / 1e9)
+            if not exceeded(needs, estimator.of(approach, method, model.id, needs)):
+                return Base(model.id, place, True, model.params / 1e9)
+            slow = slow or model
+    if slow is not None:
+        return Base(slow.id, place, True, slow.params / 1e9)
     if vram_gib and training and smallest is not None:
         return Base(smallest.id, place, False, smallest.params / 1e9)
     if vram_gib and not training:
-        return _on_processors(needs)
+        return _on_processors(approach, needs)
     if first is None:
         return Base(STARTER, place, False, None)
     return Base(first.id, place, False, first.params / 1e9)
 
 
-def suitable(needs: Needs) -> Iterator[Model]:
-    """Models one may use in business for this goal and language, best first."""
+def suitable(needs: Needs, approach: Approach) -> tuple[Model, ...]:
+    """Models one may use in business for this goal and language, best first.
+
+    Labels are learnt by a small model as well as by a large one (rule R6 over bucher2024 and
+    li2023fin), so tuning for classification starts from the catalog's small ones.
+    """
     purpose = "code" if needs.goal == "code" else "general"
+    if approach == "fine_tuning" and needs.goal == "classification":
+        purpose = "classification"
+    return _suitable(purpose, needs.language, LEAST_CONTEXT[approach])
+
+
+@functools.cache
+def _suitable(purpose: str, language: str, least_context: int) -> tuple[Model, ...]:
     models = [
         model
         for model in load("models").values()
         if not model.local
         and model.plain_transformer
         and model.params <= LARGEST_FIRST_CHOICE
+        and model.max_context >= least_context
         and commercial(model) != "no"
-        and _language_rank(model, needs.language, purpose) is not None
-        and (purpose in model.purposes) == (purpose == "code" or "code" not in model.purposes)
+        and _language_rank(model, language, purpose) is not None
+        and purpose in model.purposes
     ]
     # The catalog's default first; then by size, a model of the language before a general one.
-    yield from sorted(models, key=lambda model: _preference(model, purpose, needs.language))
+    return tuple(sorted(models, key=lambda model: _preference(model, purpose, language)))
 
 
 def commercial(model: Model) -> str:
@@ -121,6 +154,19 @@ def hosted_model() -> Api | None:
         if api.mode == "chat" and not api.ends and (api.input_usd_per_1m or 0) <= API_INPUT_USD
     ]
     return max(chat, key=lambda api: (api.input_usd_per_1m or 0, api.id), default=None)
+
+
+def exceeded(needs: Needs, estimates: Mapping[str, Estimate]) -> tuple[str, ...]:
+    """Which limits even the lowest estimate breaks: `cost_jpy`, `hours`."""
+    limits = {
+        "cost_jpy": needs.budget_jpy,
+        "hours": None if needs.deadline_days is None else needs.deadline_days * 24,
+    }
+    return tuple(
+        name
+        for name, limit in limits.items()
+        if limit is not None and name in estimates and estimates[name].low > limit
+    )
 
 
 def _language_rank(model: Model, language: str, purpose: str) -> int | None:
@@ -160,18 +206,17 @@ def _fits_card(
     return fits
 
 
-def _on_processors(needs: Needs) -> Base:
-    """The largest suitable model that main memory holds twice over; else the starter."""
+def _on_processors(approach: Approach, needs: Needs) -> Base:
+    """The first suitable model that main memory holds twice over; else the starter."""
     ram_gib = needs.machine.ram_gib if needs.machine else 0.0
     held = [
         model
-        for model in suitable(needs)
+        for model in suitable(needs, approach)
         if model.params <= LARGEST_ON_CPU and model.params * 2 * 2 <= ram_gib * 2**30
     ]
     if not held:
         return Base(STARTER, "local", True, None)
-    best = max(held, key=lambda model: (model.params, model.instruct))
-    return Base(best.id, "local", True, best.params / 1e9)
+    return Base(held[0].id, "local", True, held[0].params / 1e9)
 
 
 def _own_choice(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from advisor.base_model import RENTED, STARTER, TUNABLE_ON_CPU, Base, commercial
+from advisor.base_model import STARTER, TUNABLE_ON_CPU, Base, commercial, exceeded
+from advisor.needs import RENTED_CARDS as RENTED
 from advisor.options import Road, method_record
 from advisor.rules import comfortable_window, facts_of
 from advisor.texts import t
@@ -29,14 +31,13 @@ def blockers(
     )
 
 
-def _blocks(id_: str, **values: object) -> Reason:
+def _blocks(id_: str, **values: Any) -> Reason:
     return Reason(id_, "blocks", t(f"blocker.{id_}", **values))
 
 
 def _place(road: Road, base: Base, needs: Needs) -> tuple[Reason, ...]:
-    if road.approach == "fine_tuning" and needs.confidential == "all" and needs.gpu in RENTED:
-        if base.fits and base.place == "local":
-            return ()
+    rented = needs.gpu in RENTED and needs.confidential == "all" and base.model_id != STARTER
+    if road.approach in ("fine_tuning", "hybrid") and rented:
         return (_blocks("confidential-stays-inside", place=t(f"advice.place.{needs.gpu}")),)
     return ()
 
@@ -80,10 +81,10 @@ def _memory(
         model = find_model(base.model_id)
         small = model is not None and model.params <= TUNABLE_ON_CPU
         tiny = base.model_id == STARTER or (small and needs.model is not None)
-        return () if tiny and road.method != "full" else (_blocks("no-gpu"),)
-    rented_away = needs.gpu in RENTED and base.place == "local" and base.model_id != STARTER
+        open_ = (tiny and road.method != "full") or needs.gpu in RENTED
+        return () if open_ else (_blocks("no-gpu"),)
     need = estimates.get("vram_gib")
-    if base.fits or need is None or rented_away:
+    if base.fits or need is None:
         return ()
     values = {"model": base.model_id, "need": f"{need.high:.1f}", "have": f"{needs.vram_gib:.1f}"}
     return (_blocks("memory", **values),)
@@ -98,11 +99,11 @@ def _licence(base: Base) -> tuple[Reason, ...]:
 
 def _limits(needs: Needs, estimates: Mapping[str, Estimate]) -> tuple[Reason, ...]:
     found = []
-    cost, hours = estimates.get("cost_jpy"), estimates.get("hours")
-    if cost is not None and needs.budget_jpy is not None and cost.low > needs.budget_jpy:
-        values = {"cost": f"{cost.low:,.0f}", "budget": f"{needs.budget_jpy:,}"}
-        found.append(_blocks("over-budget", **values))
-    days = needs.deadline_days
-    if hours is not None and days is not None and hours.low > days * 24:
-        found.append(_blocks("past-deadline", hours=f"{hours.low:,.0f}", days=days))
+    broken = exceeded(needs, estimates)
+    if "cost_jpy" in broken:
+        cost, budget = f"{estimates['cost_jpy'].low:,.0f}", f"{needs.budget_jpy or 0:,}"
+        found.append(_blocks("over-budget", cost=cost, budget=budget))
+    if "hours" in broken:
+        hours = f"{estimates['hours'].low:,.0f}"
+        found.append(_blocks("past-deadline", hours=hours, days=needs.deadline_days))
     return tuple(found)

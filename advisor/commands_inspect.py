@@ -13,8 +13,8 @@ import click
 from advisor.errors import UsageError
 from advisor.session import Session, okakae_command
 from advisor.texts import t
-from advisor.types import SCHEMA_VERSION, DataFacts
-from knowledge.corpus.types import Corpus, Document, Example, FileReport, Problem
+from advisor.types import SCHEMA_VERSION
+from knowledge.corpus.types import Corpus, DataFacts, Document, Example, FileReport, Problem
 
 REFUSED_EXIT_CODE = 8
 _MOST_CLEAN_FILES = 40

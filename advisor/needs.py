@@ -1,4 +1,4 @@
-"""What a company needs: its answers, this machine and its data, normalised and free of contradiction."""
+"""What a company needs: its answers, this machine and its data, normalised and checked."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.errors import AnswersError, Fault
-from advisor.types import Answer, Answers, DataFacts, Language, MachineFacts, Needs, Scalar
-from knowledge.catalog.loader import did_you_mean, load
+from advisor.types import Answer, Answers, Language, MachineFacts, Needs, Scalar
+from knowledge.catalog.loader import did_you_mean, find_gpu, load
 from knowledge.catalog.records import Question
+from knowledge.corpus.types import DataFacts
 
 GIVEN = ("asked", "flag", "file", "env")
 """Sources of an answer that a person gave, as against detected or assumed."""
@@ -18,10 +19,8 @@ FACTS_GOALS = ("new_facts", "domain_reasoning")
 """Goals whose roads need the company's own material."""
 _MULTIPLES = {"千": 1_000, "万": 10_000, "億": 100_000_000, "k": 1_000, "m": 1_000_000}
 _YES_NO = {True: "yes", False: "no"}
-# The card one gets: Colab's and Kaggle's free tiers give a T4; a cloud rents out 80 GB cards.
 RENTED_CARDS = {"colab": "T4", "kaggle": "T4", "cloud": "A100 80GB SXM4"}
-_CLOUD_USABLE_GIB = 79.15
-_FREE_TIER_USABLE_GIB = 15.0
+"""The card one gets: Colab's and Kaggle's free tiers give a T4; a cloud rents out 80 GB cards."""
 
 
 def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None) -> Needs:
@@ -34,7 +33,7 @@ def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None
     faults: list[Fault] = []
     values = _values(answers, faults)
     given = {a.id for a in answers if a.source in GIVEN and a.id in values}
-    faults += _missing(values, given, data) + _contradictions(values, given)
+    faults += _missing(answers, values, given, data) + _contradictions(values, given)
     if faults:
         raise AnswersError("needs-wrong", faults=tuple(faults), n=len(faults))
     goal = str(values["goal"])
@@ -42,6 +41,8 @@ def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None
     gpu, vram_gib = _gpu(values.get("gpu"), machine)
     model = str(values.get("model") or "auto")
     confidential = _text(values.get("confidential"))
+    if gpu in RENTED_CARDS and confidential == "all":
+        vram_gib = 0.0
     language: Language = "en" if values.get("language") == "en" else "ja"
     return Needs(
         goal=goal,
@@ -166,7 +167,8 @@ def _values(answers: Answers, faults: list[Fault]) -> dict[str, Any]:
 def _value_fault(question: Question, answer: Answer, value: Scalar | None) -> Fault | None:
     if value is None and question.kind == "choice":
         allowed = ", ".join(question.choices)
-        return Fault("needs-not-a-choice", answer.id, (("value", answer.value), ("allowed", allowed)))
+        values = (("value", answer.value), ("allowed", allowed))
+        return Fault("needs-not-a-choice", answer.id, values)
     if value is None:
         return Fault("needs-not-a-number", answer.id, (("value", answer.value),))
     if isinstance(value, int | float) and question.kind in ("integer", "number"):
@@ -179,9 +181,11 @@ def _value_fault(question: Question, answer: Answer, value: Scalar | None) -> Fa
     return None
 
 
-def _missing(values: Mapping[str, Any], given: set[str], data: DataFacts | None) -> list[Fault]:
+def _missing(
+    answers: Answers, values: Mapping[str, Any], given: set[str], data: DataFacts | None
+) -> list[Fault]:
     found = []
-    if "goal" not in values:
+    if "goal" not in answers:
         allowed = ", ".join(load("questions")["goal"].choices)
         found.append(Fault("needs-missing", "goal", (("allowed", allowed),)))
     no_material = data is None and not {"data.path", "data.kind"} & given
@@ -222,14 +226,10 @@ def _gpu(answered: Any, machine: MachineFacts | None) -> tuple[str | None, float
     name = str(answered)
     if name == "none":
         return name, 0.0
-    if name == "cloud":
-        return name, _CLOUD_USABLE_GIB
-    if name in RENTED_CARDS:
-        return name, _FREE_TIER_USABLE_GIB
     for gpu in machine.gpus if machine else ():
         if gpu.name == name:
             return name, gpu.vram_gib
-    record = load("gpus").get(name)
+    record = find_gpu(RENTED_CARDS.get(name, name))
     return name, float(record.usable_gib) if record is not None else 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from advisor.types import Approach, Method, Needs, Variant
@@ -38,6 +39,7 @@ ROADS: tuple[Road, ...] = (
 )
 
 
+@functools.cache
 def method_record(road: Road) -> MethodRecord | None:
     """What the catalog says of a road: its executor, the examples it needs."""
     for record in load("methods").values():
@@ -50,7 +52,7 @@ def method_record(road: Road) -> MethodRecord | None:
 def runnable(road: Road) -> bool:
     """Whether this version has an executor for the road; the catalog of methods says so."""
     record = method_record(road)
-    return record is not None and bool(record.executor)
+    return record is not None and record.runnable
 
 
 def offered(needs: Needs) -> tuple[Road, ...]:

@@ -196,9 +196,9 @@ def verify(plan: Plan, folder: Path, machine: MachineFacts | None = None) -> lis
                 "drift.knowledge",
             )
         )
-    planned_gpu = str(plan.expected_machine.get("gpu", "none"))
-    if machine is not None and planned_gpu != (now_gpu := _gpu_name(machine)):
-        drifts.append(Drift("gpu", planned_gpu, now_gpu, "drift.machine"))
+    planned_gpu = plan.expected_machine.get("gpu")
+    if machine is not None and planned_gpu not in (None, now_gpu := _gpu_name(machine)):
+        drifts.append(Drift("gpu", str(planned_gpu), now_gpu, "drift.machine"))
     return drifts
 
 
@@ -213,10 +213,13 @@ def tree_digest(path: Path) -> tuple[str, int, int]:
     Returns:
         The digest, the number of files and their size in bytes.
     """
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    if path.is_file():
+        named = [(path.name, path)]
+    else:
+        named = [(p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file()]
     digest, count, size = hashlib.sha256(), 0, 0
-    for file in files:
-        relative = file.name if path.is_file() else file.relative_to(path).as_posix()
+    # Sorted as text: paths themselves sort differently on Windows.
+    for relative, file in sorted(named):
         if any(part.startswith((".", "~$")) for part in relative.split("/")):
             continue
         digest.update(f"{relative}\0{sha256_file(file)}\n".encode())
@@ -252,6 +255,14 @@ def _gpu_name(machine: MachineFacts) -> str:
 
 
 def _finite(estimate: Estimate) -> Estimate:
-    if not all(map(math.isfinite, (estimate.low, estimate.likely, estimate.high))):
+    """The estimate in floats only: 3 and 3.0 are equal, but not under a seal."""
+    numbers = (estimate.low, estimate.likely, estimate.high, *(t.value for t in estimate.terms))
+    if not all(map(math.isfinite, numbers)):
         raise ValueError(f"estimate without an end: {estimate}")
-    return estimate
+    return replace(
+        estimate,
+        low=float(estimate.low),
+        likely=float(estimate.likely),
+        high=float(estimate.high),
+        terms=tuple(replace(term, value=float(term.value)) for term in estimate.terms),
+    )

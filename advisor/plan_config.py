@@ -12,6 +12,7 @@ from advisor.types import Needs, Option, Scalar
 from knowledge.catalog.loader import did_you_mean, find_model, load
 from knowledge.catalog.records import Setting
 
+_PYTHON_TYPES = {"text": str, "integer": int, "number": (int, float), "yes_no": bool}
 GROUPS = {
     "prompting": ("model", "endpoint", "generate", "prompting", "data", "limits", "seed"),
     "rag": ("model", "endpoint", "generate", "rag", "data", "limits", "seed"),

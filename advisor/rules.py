@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -65,26 +66,32 @@ def _met(wanted: Any, value: Any) -> bool:
     return bool(value == wanted)
 
 
-def road_key(approach: str, form: str | None) -> str:
-    """The name effects use: `rag`, `prompting.few_shot`, `fine_tuning.lora`."""
-    return f"{approach}.{form}" if form else approach
-
-
 def fired(road: str, facts: Facts, rules: Iterable[Rule] | None = None) -> tuple[Fired, ...]:
     """Every rule that moves `road`, strongest first.
 
     An effect on an approach reaches all of its forms; one on a form reaches it alone.
     """
-    found: list[Fired] = []
-    for rule in load("rules").values() if rules is None else rules:
-        weight = sum(
-            float(value)
-            for key, value in rule.effects.items()
-            if road == key or road.startswith(f"{key}.")
-        )
-        if weight and holds(rule.when, facts):
-            found.append(Fired(rule, weight))
-    return tuple(sorted(found, key=lambda f: (-abs(f.weight), f.rule.id)))
+    moving = _moving(road) if rules is None else _of(road, rules)
+    return tuple(moved for moved in moving if holds(moved.rule.when, facts))
+
+
+@functools.cache
+def _moving(road: str) -> tuple[Fired, ...]:
+    return _of(road, load("rules").values())
+
+
+def _of(road: str, rules: Iterable[Rule]) -> tuple[Fired, ...]:
+    found = [Fired(rule, _weight(rule, road)) for rule in rules]
+    moving = [moved for moved in found if moved.weight]
+    return tuple(sorted(moving, key=lambda f: (-abs(f.weight), f.rule.id)))
+
+
+def _weight(rule: Rule, road: str) -> float:
+    return sum(
+        float(value)
+        for key, value in rule.effects.items()
+        if road == key or road.startswith(f"{key}.")
+    )
 
 
 def score(road: str, facts: Facts, rules: Iterable[Rule] | None = None) -> float:

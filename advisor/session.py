@@ -141,8 +141,12 @@ class _Bar:
 
 def report_error(error: OkakaeError, session: Session) -> None:
     """Print what happened, where, and what to do; as JSON too when JSON was asked for."""
-    what = session.t(f"error.{error.ref}.what", where=error.where, **error.values)
-    fix = session.t(f"error.{error.ref}.fix", where=error.where, **error.values)
+    texts = [
+        session.t(id_, where=error.where, **error.values) if has_text(id_) else ""
+        for id_ in (f"error.{error.ref}.what", f"error.{error.ref}.fix")
+    ]
+    # A plug-in's own error may have no text here: its reference still says more than a crash.
+    what, fix = texts[0] or str(error), texts[1]
     lines = [f"{session.t('error.label')} [{error.ref}] {what}"]
     if error.where and error.where not in what:
         lines.append(f"  {session.t('error.where')} {error.where}")

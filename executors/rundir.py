@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import RunError, UsageError
-from advisor.files import read_json, sha256_file, write_json
+from advisor.files import read_json, sha256_file, write_json, write_text
 from advisor.types import Estimate, Manifest, Plan, RunStatus
 
+LOCK_WRITTEN_WITHIN_S = 10.0
 STACK = (
     "okakae",
     "torch",
@@ -130,6 +131,10 @@ class RunDir:
     def save(self, manifest: Manifest) -> None:
         write_json(self.manifest_path, manifest)
 
+    def start_again(self) -> None:
+        """Say that a resumed run is running."""
+        self.save(replace(self.manifest, status="running", finished=None, error=None))
+
     def finish(self, status: RunStatus, error: str | None = None) -> None:
         self.save(replace(self.manifest, status=status, finished=now(), error=error))
 
@@ -152,7 +157,7 @@ class RunDir:
             for folder in (self.artifacts, self.eval)
             if folder.is_dir()
             for file in sorted(folder.rglob("*"))
-            if file.is_file() and "checkpoints" not in file.parts
+            if file.is_file() and "checkpoints" not in file.relative_to(self.path).parts
         }
         stages = (*manifest.stages, *(() if stage in manifest.stages else (stage,)))
         self.save(replace(manifest, stages=stages, artifacts=digests))
@@ -177,11 +182,16 @@ class RunDir:
     def metric(self, **values: Any) -> None:
         self._append("metrics.jsonl", values)
 
+    def replace_metrics(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """The whole course so far: a resumed training tells its earlier part again."""
+        lines = (json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+        write_text(self.path / "metrics.jsonl", "".join(lines))
+
     def metrics(self) -> list[dict[str, Any]]:
         path = self.path / "metrics.jsonl"
         if not path.is_file():
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines if line.strip()]
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
@@ -226,7 +236,19 @@ def _alive(lock: Path) -> bool:
         process = psutil.Process(int(held["pid"]))
         # A reused process id belongs to somebody who started after the lock was written.
         return process.create_time() <= float(held["since"]) + 1.0
-    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+    except psutil.AccessDenied:
+        return True
+    except ValueError:
+        return _just_made(lock)
+    except (OSError, KeyError, TypeError, psutil.NoSuchProcess):
+        return False
+
+
+def _just_made(lock: Path) -> bool:
+    """Whether a lock without content may still be filled by the process that made it."""
+    try:
+        return time.time() - lock.stat().st_mtime < LOCK_WRITTEN_WITHIN_S
+    except OSError:
         return False
 
 

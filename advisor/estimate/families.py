@@ -39,8 +39,15 @@ class Family:
     tied_by_default: bool = False
     heads_equal: bool = False
     """No grouped-query attention in this family: k and v are as wide as q."""
-    mlp_saved_widths: float = 3.0
-    """Tensors of the MLP's inner width kept besides linear inputs (gate, activation, up)."""
+    mlp_saved_widths: int = 3
+    """Tensors of the MLP's inner width kept besides linear inputs: gate, activation, up; a GELU
+    written out in Python (GPT-2, Phi-2) keeps four, a fused one its input."""
+    attention_output_copied: bool = False
+    """The input of the projection out of attention is a copy, not the kernel's own output."""
+    eager_only: bool = False
+    """Has no SDPA path (soft-capped attention scores)."""
+    residual_dropout: bool = False
+    """Dropout inside the layers is on by default (GPT-2's published configurations)."""
 
 
 
@@ -49,9 +56,15 @@ FAMILIES: Mapping[str, Family] = {
     "mistral": Family(),
     "qwen2": Family(qkv_bias=True),
     "qwen3": Family(qk_norm=True),
-    "phi3": Family(attention=("qkv_proj", "o_proj"), mlp=("gate_up_proj", "down_proj")),
+    "phi3": Family(
+        attention=("qkv_proj", "o_proj"),
+        mlp=("gate_up_proj", "down_proj"),
+        attention_output_copied=True,
+    ),
     "gemma": Family(norm="rms_fp32", tied_by_default=True),
-    "gemma2": Family(norm="rms_fp32", norms_per_layer=4, tied_by_default=True),
+    "gemma2": Family(
+        norm="rms_fp32", norms_per_layer=4, tied_by_default=True, eager_only=True
+    ),
     "gemma3": Family(norm="rms_fp32", norms_per_layer=4, qk_norm=True, tied_by_default=True),
     "phi": Family(
         attention=("q_proj", "k_proj", "v_proj", "dense"),
@@ -64,7 +77,8 @@ FAMILIES: Mapping[str, Family] = {
         out_bias=True,
         mlp_bias=True,
         head_bias=True,
-        mlp_saved_widths=1.0,
+        attention_output_copied=True,
+        mlp_saved_widths=4,
     ),
     "gpt2": Family(
         attention=("c_attn", "c_proj"),
@@ -77,7 +91,9 @@ FAMILIES: Mapping[str, Family] = {
         learned_positions=True,
         tied_by_default=True,
         heads_equal=True,
-        mlp_saved_widths=7.0,
+        residual_dropout=True,
+        attention_output_copied=True,
+        mlp_saved_widths=4,
     ),
     "gpt_neox": Family(
         attention=("query_key_value", "dense"),
@@ -88,7 +104,8 @@ FAMILIES: Mapping[str, Family] = {
         out_bias=True,
         mlp_bias=True,
         heads_equal=True,
-        mlp_saved_widths=1.0,
+        attention_output_copied=True,
+        mlp_saved_widths=1,
     ),
 }
 

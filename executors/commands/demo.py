@@ -30,11 +30,11 @@ def demo(session: Session, folder: Path | None, resume: bool) -> None:
     from executors.report.document import load_document
     from executors.report.write import report_comparison
     from executors.rundir import new_run_path
-    from executors.starter import show_licence_once
+    from executors.starter import prepare_starter
 
     target = folder or new_run_path("demo")
     session.say("demo.start", folder=target)
-    show_licence_once(session)
+    prepare_starter(session)
     answers = _sample_company(target, session.lang, resume)
     gathered = gather(session, answers, ())
     wanted = needs(gathered.answers, gathered.machine, gathered.data)

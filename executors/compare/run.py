@@ -138,5 +138,10 @@ def load_comparison(folder: Path, session: Session) -> tuple[list[Road], dict[st
     first = RunDir.open(folder / "roads" / about["roads"][0])
     data = load_data(first.plan, first.data_root, session)
     by_id = {example.id: example for example in data.split.test}
+    have = sum(id_ in by_id for id_ in about["test"])
+    if have < len(about["test"]):
+        raise RunError(
+            "answers-missing", where=str(first.data_root), have=have, want=len(about["test"])
+        )
     test = [by_id[id_] for id_ in about["test"]]
     return [road(folder / "roads" / name, test) for name in about["roads"]], about

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor.errors import RunError
 from executors.base import Question, Reply, System
 from executors.evaluate.metrics import score
 from executors.evaluate.statistics import Interval, mean_interval
@@ -35,6 +36,7 @@ def ask(system: System, examples: Sequence[Example], folder: Path, on_done: Any 
     """Answer every example not answered yet; each batch is on disk before the next is asked."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ANSWERS
+    _drop_cut_line(path)
     known = {record["id"] for record in read_answers(path)}
     waiting = [example for example in examples if example.id not in known]
     if on_done:
@@ -68,25 +70,27 @@ def answer_record(reply: Reply) -> dict[str, Any]:
 
 
 def read_answers(path: Path) -> list[dict[str, Any]]:
-    """The answers on disk; a last line cut by an interruption is left out and asked again."""
+    """The answers on disk; a last line cut by an interruption is left out.
+
+    Raises:
+        RunError: a line that was written whole is damaged.
+    """
     if not path.is_file():
         return []
-    records = []
-    whole = path.read_text(encoding="utf-8")
-    for line in whole.splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            _drop_cut_line(path, whole)
-            break
-    return records
+    # Bytes and "\n" only: a cut may split a character, and answers may hold U+2028.
+    whole, _, _cut = path.read_bytes().rpartition(b"\n")
+    try:
+        return [json.loads(line) for line in whole.split(b"\n") if line.strip()]
+    except ValueError:
+        raise RunError("artifact-changed", where=str(path), path=path.name) from None
 
 
-def _drop_cut_line(path: Path, whole: str) -> None:
-    kept = whole[: whole.rfind("\n") + 1] if not whole.endswith("\n") else ""
-    if not kept and whole.endswith("\n"):
-        raise ValueError(f"damaged answers file: {path}")
-    path.write_text(kept, encoding="utf-8")
+def _drop_cut_line(path: Path) -> None:
+    """Take away a last line without its end, so that the next one starts on its own."""
+    if not path.is_file():
+        return
+    with path.open("r+b") as stream:
+        stream.truncate(stream.read().rfind(b"\n") + 1)
 
 
 def scored(examples: Sequence[Example], folder: Path) -> list[Scored]:

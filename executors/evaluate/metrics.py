@@ -7,11 +7,22 @@ from collections import Counter
 from collections.abc import Sequence
 
 from executors.evaluate.abstention import is_refusal
-from executors.evaluate.normalise import Cutter, bare, characters, fold, numbers, words
+from executors.evaluate.normalise import (
+    Cutter,
+    bare,
+    characters,
+    fold,
+    numbers,
+    plain_numbers,
+    ungrouped,
+    words,
+)
 from knowledge.corpus.types import Example
 
 CAP_CHARACTERS = 600
 """A keyword rule is generous to long answers, so only this much of an answer is searched."""
+_NUMBER_GOES_ON_BEFORE = re.compile(r"\d[.]?$")
+_NUMBER_GOES_ON_AFTER = re.compile(r"\d|[.]\d|[百千万億兆]")
 
 
 def exact(answer: str, gold: str) -> float:
@@ -20,8 +31,10 @@ def exact(answer: str, gold: str) -> float:
 
 
 def overlap_f1(answer: str, gold: str, cut: Cutter) -> float:
-    """Token F1 with multiplicity."""
+    """Token F1 with multiplicity; texts that have no tokens are compared as they stand."""
     a, g = Counter(cut(answer)), Counter(cut(gold))
+    if not a and not g:
+        return exact(answer, gold)
     shared = sum((a & g).values())
     return 0.0 if not shared else 2 * shared / (a.total() + g.total())
 
@@ -36,26 +49,44 @@ def chrf(answer: str, gold: str) -> float:
 def contains_all(answer: str, groups: Sequence[Sequence[str]]) -> float:
     """1 when every group has one alternative in the answer.
 
-    A number does not count as found inside a longer number: «13日» does not contain «3日».
+    A number does not count as found inside a longer number: «13日» does not contain «3日»; 3万円
+    and 30,000円 are the same.
     """
-    text = _squeeze(fold(answer)[:CAP_CHARACTERS])
-    return float(all(any(_found(_squeeze(fold(a)), text) for a in group) for group in groups))
+    searched = answer[:CAP_CHARACTERS]
+
+    def found(needle: str) -> bool:
+        return any(
+            _found(_squeeze(form(needle)), _squeeze(form(searched)))
+            for form in (ungrouped, plain_numbers)
+        )
+
+    return float(all(any(map(found, group)) for group in groups))
 
 
 def numbers_agree(answer: str, gold: str) -> float:
-    """1 when every number of the gold answer stands in the answer."""
-    return float(not Counter(numbers(gold)) - Counter(numbers(answer)))
+    """1 when every number of the gold answer stands in the answer, however often."""
+    return float(set(numbers(gold)) <= set(numbers(answer)))
+
+
+def numbers_conflict(answer: str, gold: str, question: str = "") -> bool:
+    """Whether the answer lacks a number of the gold one and says another in its place."""
+    said, wanted = set(numbers(answer)), set(numbers(gold))
+    return bool(wanted - said) and bool(said - wanted - set(numbers(question)))
 
 
 def score(example: Example, answer: str, abstained: bool) -> dict[str, float]:
     """Every figure that means something for this kind of example; `correct` is the headline.
 
-    A question without an answer in the papers is right when the answer says so.
+    A question without an answer in the papers is right when the answer says so. Where nobody
+    listed what a right answer must contain, `correct` is the F1 on words, and 0 with a wrong
+    number: the most similar sentence with another number is the most harmful answer there is.
     """
     if not example.answerable:
         refused = float(abstained or is_refusal(answer))
         return {"correct": refused, "abstained": refused}
-    refused = float(example.kind == "qa" and (abstained or is_refusal(answer)))
+    # «定めはありません» can be the right answer: then saying it is not declining.
+    says_so = is_refusal(answer) and not is_refusal(example.completion)
+    refused = float(example.kind == "qa" and (abstained or says_so))
     if example.kind == "labelled":
         right = float(bare(answer) == bare(example.label or example.completion))
         return {"correct": right, "exact": right}
@@ -67,17 +98,20 @@ def score(example: Example, answer: str, abstained: bool) -> dict[str, float]:
     }
     if example.kind == "rewrite":
         return figures | {"correct": figures["chrf"]}
-    figures["numbers"] = numbers_agree(answer, example.completion)
+    if numbers(example.completion):
+        figures["numbers"] = numbers_agree(answer, example.completion)
     figures["abstained"] = refused
     if example.must_contain:
         figures["correct"] = contains_all(answer, example.must_contain) * (1 - refused)
     else:
-        figures["correct"] = figures["f1"] * (1 - refused)
+        wrong = numbers_conflict(answer, example.completion, example.prompt)
+        figures["correct"] = figures["f1"] * (1 - refused) * (not wrong)
     return figures
 
 
 def _squeeze(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    """Without spaces, but «fixed. 3 days» and «section 1 3 days» keep their numbers apart."""
+    return re.sub(r"(?<![\d.])\s+|\s+(?!\d)", "", text)
 
 
 def _found(needle: str, text: str) -> bool:
@@ -85,11 +119,10 @@ def _found(needle: str, text: str) -> bool:
         return False
     at = text.find(needle)
     while at >= 0:
-        before = text[at - 1] if at else ""
-        after = text[at + len(needle)] if at + len(needle) < len(text) else ""
-        longer_before = needle[0].isdigit() and (before.isdigit() or before in ".,")
-        longer_after = needle[-1].isdigit() and after.isdigit()
-        if not (before and longer_before) and not longer_after:
+        before, after = text[:at], text[at + len(needle) :]
+        longer_before = needle[0].isdigit() and _NUMBER_GOES_ON_BEFORE.search(before)
+        longer_after = needle[-1].isdigit() and _NUMBER_GOES_ON_AFTER.match(after)
+        if not longer_before and not longer_after:
             return True
         at = text.find(needle, at + 1)
     return False

@@ -57,7 +57,13 @@ def paired_difference(
     """Mean of a - b on the same questions, with its clustered bootstrap interval."""
     if len(a) != len(b):
         raise ValueError(f"not paired: {len(a)} and {len(b)} questions")
-    return mean_interval([x - y for x, y in zip(a, b, strict=True)], clusters, seed=seed)
+    gaps = [x - y for x, y in zip(a, b, strict=True)]
+    if gaps and len(set(gaps)) == 1 and gaps[0] in (-1.0, 0.0, 1.0):
+        # Always the same: the true difference may lie on the other side of zero as well.
+        low, high = wilson(abs(gaps[0]), len(gaps))
+        low, high = (-high, high) if gaps[0] == 0 else sorted((gaps[0] * low, gaps[0] * high))
+        return Interval(gaps[0], low, high, len(gaps))
+    return mean_interval(gaps, clusters, seed=seed)
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
@@ -81,10 +87,13 @@ def questions_for(difference: float, paired_sd: float = PRIOR_PAIRED_SD) -> int:
 
 
 def paired_sd(a: Sequence[float], b: Sequence[float]) -> float:
+    """SD of the differences; the prior where there are none to measure it on."""
     import numpy as np
 
     gaps = np.subtract(np.asarray(a, float), np.asarray(b, float))
-    return float(gaps.std(ddof=1)) if len(gaps) > 1 else PRIOR_PAIRED_SD
+    measured = float(gaps.std(ddof=1)) if len(gaps) > 1 else 0.0
+    # Roads that agreed on every question have not shown that nothing could differ.
+    return measured or PRIOR_PAIRED_SD
 
 
 def mcnemar(a: Sequence[float], b: Sequence[float]) -> float:

@@ -50,8 +50,11 @@ class FinetuneExecutor:
         loaded = load_for(config, context, quantised=method == "qlora", train=True)
         load_seconds = time.perf_counter() - started
         seq_len = int(config["finetune.seq_len"])
-        train_rows = make_rows(split.train, loaded.tokenizer, plan.language, seq_len)
-        validation_rows = make_rows(split.validation, loaded.tokenizer, plan.language, seq_len)
+        labels = sorted({e.label for e in split.train if e.label})
+        train_rows, validation_rows = (
+            make_rows(part, loaded.tokenizer, plan.language, seq_len, labels=labels)
+            for part in (split.train, split.validation)
+        )
         _refuse_bad_rows(train_rows.left_out, len(split.train), run, context)
         if not validation_rows.rows:
             raise RunError("no-validation-rows", n=len(split.validation))
@@ -69,10 +72,8 @@ class FinetuneExecutor:
                 progress=progress,
                 resume=run.manifest.status != "done",
             )
-        for entry in trained.losses:
-            run.metric(**entry)
+        run.replace_metrics(trained.losses)
         proof = prove_learned(trained, method)
-        labels = sorted({e.label for e in split.train if e.label})
         _save(trained.model, loaded.tokenizer, method, run.artifacts)
         write_json(
             run.artifacts / ABOUT,

@@ -140,7 +140,8 @@ def train(
     return Trained(
         model=trainer.model,
         losses=losses,
-        best_eval_loss=min(evaluations),
+        # The first is of the untrained model, which is not among the weights to choose from.
+        best_eval_loss=min(evaluations[1:] or evaluations),
         first_eval_loss=evaluations[0],
         steps=trainer.state.global_step,
         stopped_early=trainer.state.global_step < planned_steps,

@@ -47,16 +47,22 @@ class EndpointGenerator:
         if not is_this_machine(url):
             session.permit("api", f"{model} ({url})")
         try:
-            from openai import OpenAI
+            from openai import DefaultHttpxClient, OpenAI
         except ModuleNotFoundError:
             raise MachineError("package-missing", package="openai") from None
         key = os.environ.get(key_env, "") if key_env else ""
         if key_env and not key:
             raise MachineError("key-missing", name=key_env)
         self._url, self._model = url, model
+        # A proxy from the environment would carry what is meant for this machine out of it.
+        direct = DefaultHttpxClient(trust_env=False) if is_this_machine(url) else None
         # Servers on one's own machine want no key, the client insists on a string.
         self._client = OpenAI(
-            base_url=url, api_key=key or "none", max_retries=RETRIES, timeout=TIMEOUT_S
+            base_url=url,
+            api_key=key or "none",
+            max_retries=RETRIES,
+            timeout=TIMEOUT_S,
+            http_client=direct,
         )
 
     def complete(

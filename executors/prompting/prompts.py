@@ -26,7 +26,8 @@ def conversation(
         examples: few-shot examples of the same kind, in the order they are shown.
         labels: for `labelled`, the labels to choose from.
     """
-    system = text(f"prompt.{kind}.system", lang, labels=", ".join(labels))
+    named = ", ".join(labels) if kind == "labelled" else ""
+    system = text(f"prompt.{kind}.system", lang, labels=named)
     turns: list[Message] = [{"role": "system", "content": system}]
     for example in examples:
         turns.append({"role": "user", "content": example.prompt})

@@ -117,9 +117,7 @@ def open_embedder(id_: str, session: Session) -> Embedder:
         raise MachineError("embedder-unreadable", embedder=id_, why=_first_line(error)) from None
 
 
-def refuse_wrong_language(
-    embedder: Embedder, languages: Mapping[str, float], sample: str
-) -> None:
+def refuse_wrong_language(embedder: Embedder, languages: Mapping[str, float], sample: str) -> None:
     """Stop before an embedder that reads no Japanese embeds Japanese.
 
     Args:
@@ -251,7 +249,9 @@ class SentenceTransformerEmbedder:
         known = _record(id_)
         own = _own_prompts(path)
         self._query = known.query_prefix if known else own.get("query", "")
-        self._passage = known.passage_prefix if known else own.get("passage", own.get("document", ""))
+        self._passage = (
+            known.passage_prefix if known else own.get("passage", own.get("document", ""))
+        )
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._encode(self._passage, texts)

@@ -1,4 +1,4 @@
-"""What form the answer to a question takes: a date, a sum of money, a number of something …"""
+"""What form the answer to a question takes: a date, a sum of money, a number of something."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _MONEY = r"[0-9][0-9,.]*(?:万|千|億)?円|[¥￥$€][0-9]|無料|有料|実�
 _RATE = rf"{_NUMBER}(?:%|割|倍|分の|パーセント|ポイント)|半額|全額"
 _PEOPLE = r"課|部|室|係|長|担当|者|センター|窓口|委員|社員|役員|さん|氏"
 _REASON = r"ため|から|ので|により|目的|理由"
-_ENGLISH_NUMBER = r"(?:\d[\d,.]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|once|twice)"
+_ENGLISH_NUMBER = (
+    r"(?:\d[\d,.]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|once|twice)"
+)
 
 _SAME_UNIT = (
     ("日", "営業日", "日間"),
@@ -34,17 +36,24 @@ _JAPANESE: tuple[tuple[str, str], ...] = (
     (r"何曜日?", r"[月火水木金土日]曜"),
     (r"いくら|金額|料金|値段|何円|費用は|額は|価格", _MONEY),
     (r"いつ|何日前|期限|締め?切り|日付|何時|何月", _DATE),
-    (r"どれ(?:くらい|ぐらい|ほど)|どの(?:くらい|ぐらい|程度)|期間は|最長|最短|何日|何年", _DURATION),
+    (
+        r"どれ(?:くらい|ぐらい|ほど)|どの(?:くらい|ぐらい|程度)|期間は|最長|最短|何日|何年",
+        _DURATION,
+    ),
     (r"割合|率は|何割|何倍|何%|何パーセント", _RATE),
     (r"誰|だれ|どなた|どの部署|何課|連絡先|問い合わせ先|担当", _PEOPLE),
     (r"なぜ|どうして|理由", _REASON),
 )
 _ENGLISH: tuple[tuple[str, str], ...] = (
-    (r"how much|what.{0,20}(?:cost|price|fee|amount|rate)\b", r"[$¥€£]\s?\d|\d[\d,.]*\s*(?:yen|%|percent)|free|\d"),
+    (
+        r"how much|what.{0,20}(?:cost|price|fee|amount|rate)\b",
+        r"[$¥€£]\s?\d|\d[\d,.]*\s*(?:yen|%|percent)|free|\d",
+    ),
     (r"how many", _ENGLISH_NUMBER),
     (
         r"how long|how soon|within how",
-        rf"{_ENGLISH_NUMBER}[\s-]*(?:business |working |calendar )?(?:day|week|month|year|hour|minute|second)",
+        rf"{_ENGLISH_NUMBER}[\s-]*(?:business |working |calendar )?"
+        r"(?:day|week|month|year|hour|minute|second)",
     ),
     (
         r"\bwhen\b|what time|what date|which day|by what|deadline|until when",
@@ -52,9 +61,15 @@ _ENGLISH: tuple[tuple[str, str], ...] = (
         r"|march|april|\bmay\b|june|july|august|september|october|november|december|\d(?:st|nd|rd|th)\b"
         r"|within|before|after|every",
     ),
-    (r"\bwho(?:m|se)?\b", r"manager|team|department|section|officer|director|staff|office|desk|lead"),
+    (
+        r"\bwho(?:m|se)?\b",
+        r"manager|team|department|section|officer|director|staff|office|desk|lead",
+    ),
     (r"\bwhy\b", r"because|so that|in order|since|due to|reason|therefore"),
-    (r"how often|how frequently", rf"every|each|{_ENGLISH_NUMBER}|daily|weekly|monthly|annual|year"),
+    (
+        r"how often|how frequently",
+        rf"every|each|{_ENGLISH_NUMBER}|daily|weekly|monthly|annual|year",
+    ),
     (r"percent|what share|what rate", r"\d[\d.]*\s*(?:%|percent)"),
 )
 _COUNTED = re.compile(

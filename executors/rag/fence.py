@@ -25,7 +25,7 @@ _INSTRUCTION = re.compile(
     r"|(?:instructions?|message)\s+(?:for|to)\s+(?:the\s+)?(?:ai|assistant|language\s+model|llm|chatbot)",
     re.IGNORECASE,
 )
-# Role and turn marks of chat templates; they also stand in honest manuals, so they are only defused.
+# Turn marks of chat templates; they also stand in honest manuals, so they are only defused.
 _TEMPLATE_MARK = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|</?(?:start_of_turn|end_of_turn|bos|eos|s)>|\[/?INST\]|<</?SYS>>",
     re.IGNORECASE,

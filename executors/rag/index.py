@@ -1,4 +1,4 @@
-"""The searchable form of a corpus: chunks, vectors in FAISS, word counts, and what they came from."""
+"""The searchable form of a corpus: chunks, vectors in FAISS, word counts, and their origin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from executors.rag.embed import Embedder
 
-PROBE = "この文は、索引を作った埋め込みモデルが変わっていないことを確かめるためのものです。 A probe."
+PROBE = (
+    "この文は、索引を作った埋め込みモデルが変わっていないことを確かめるためのものです。 A probe."
+)
 EMBED_BATCH = 64
 _RECALL_QUERIES = 200
 _RECALL_DEPTH = 10

@@ -1,4 +1,4 @@
-"""Cuts a chunk into the things that can be quoted: sentences, list items with what introduces them, rows."""
+"""Cuts a chunk into what can be quoted: sentences, list items with their lead, table rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from executors.rag.sentences import MARKER, Span, blocks, sentences, table_rows
 
 _MARK_UP = re.compile(r"\*\*|__|`|^#{1,6}\s+|^\s*>\s?")
 _FORMULA_LINE = re.compile(r"^[\s|:=-]*$")
-_NUMBERED = re.compile(r"^\s*[（(]?[0-9０-９]{1,3}[.)．）]\s*(?![0-9０-９])|^\s*[-*+•・●○]\s*(?![0-9])")
+_NUMBERED = re.compile(
+    r"^\s*[（(]?[0-9０-９]{1,3}[.)．）]\s*(?![0-9０-９])|^\s*[-*+•・●○]\s*(?![0-9])"
+)
 _LONGEST = 400
 """Characters of one quotation; a longer one is code or a broken text."""
 

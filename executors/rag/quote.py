@@ -1,4 +1,4 @@
-"""The extractive answer: the sentences or table rows of the found chunks that answer the question."""
+"""The extractive answer: the sentences or table rows found that answer the question."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _MOST_CHARACTERS = {True: 260, False: 480}
 """Of an answer, for Japanese and for other scripts."""
 _NEAR_BEST = 0.82
 _GOES_ON = re.compile(
-    r"^(?:ただし|但し|なお|また|この場合|その場合|その際|これ(?:は|ら)|それ以外|however|but |this |these |if so|otherwise)",
+    r"^(?:ただし|但し|なお|また|この場合|その場合|その際|これ(?:は|ら)|それ以外"
+    r"|however|but |this |these |if so|otherwise)",
     re.IGNORECASE,
 )
 

@@ -170,7 +170,9 @@ def _end_at(text: str, at: int) -> int:
             end += 1
         return end
     if mark in ".!?" and (after := _AFTER_STOP.match(text, at + 1)):
-        if mark == "." and (_ABBREVIATION.search(text[: at + 1]) or MARKER.fullmatch(text[: at + 1])):
+        if mark == "." and (
+            _ABBREVIATION.search(text[: at + 1]) or MARKER.fullmatch(text[: at + 1])
+        ):
             return 0
         return after.end()
     return 0

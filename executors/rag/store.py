@@ -1,8 +1,8 @@
 """Keeps an index on disk: every file hashed, versions swapped atomically, damage named when opened.
 
-    index/current.json            which version counts
-    index/<version>/facts.json    what it was made of, and the SHA-256 of the files beside it
-                    chunks.jsonl  vectors.faiss  words.npz  words.json
+index/current.json            which version counts
+index/<version>/facts.json    what it was made of, and the SHA-256 of the files beside it
+                chunks.jsonl  vectors.faiss  words.npz  words.json
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ _SUDACHI_REACH = 8000
 _POS = frozenset({"名詞", "動詞", "形容詞", "形状詞", "副詞", "接頭辞", "接尾辞"})
 # Verbs and nouns that only carry grammar, as normalised by Sudachi.
 _LIGHT = frozenset(
-    "為る 居る 有る 成る 出来る 御座る 下さる 頂く 貰う 呉れる 来る 行く 言う 置く 仕舞う 見る 事 物 者 所 時 為 様 訳 筈 "
-    "何 等 達 御 させる られる れる せる".split()
+    "為る 居る 有る 成る 出来る 御座る 下さる 頂く 貰う 呉れる 来る 行く 言う 置く 仕舞う 見る "
+    "事 物 者 所 時 為 様 訳 筈 何 等 達 御 させる られる れる せる".split()
 )
 # The stop words of Lucene's EnglishAnalyzer and the words questions are made of.
 _STOP = frozenset(
@@ -43,7 +43,7 @@ def _sudachi() -> Callable[[str], Any] | None:
 
 
 def words_by() -> str:
-    """How Japanese is cut on this machine; stored with an index, which must be asked the same way."""
+    """How Japanese is cut here; stored with an index, which must be asked the same way."""
     return WORDS_BY_SUDACHI if _sudachi() else WORDS_BY_CHARACTERS
 
 
@@ -103,7 +103,7 @@ def _within_reach(text: str) -> Iterator[str]:
 
 
 def _grams(text: str) -> Iterator[str]:
-    """Characters and pairs of neighbours, within runs of letters (Lucene's CJK way, with unigrams)."""
+    """Characters and neighbouring pairs within runs of letters (Lucene's CJK way, and unigrams)."""
     for run in re.findall(r"[^\W_]+", text):
         yield from run
         yield from (run[i : i + 2] for i in range(len(run) - 1))

@@ -97,7 +97,7 @@ def _series(curve: Sequence[Mapping[str, float]], name: str) -> list[tuple[float
 def _svg(height: float, label: str, parts: Sequence[str]) -> str:
     head = f'<svg viewBox="0 0 {WIDTH} {height}" class="chart" role="img"'
     name = f' aria-label="{escape(label, quote=True)}"'
-    return f'{head}{name} xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    return f"{head}{name}>{''.join(parts)}</svg>"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1.0) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from advisor.files import write_json
 from executors.compare.roads import Road
 from executors.compare.verdict import Verdict
-from executors.evaluate.heldout import Scored
-from executors.evaluate.statistics import Interval
+from executors.evaluate.heldout import Scored, cluster
+from executors.evaluate.statistics import Interval, mean_interval
 
 SIDE_BY_SIDE = 60
 """Questions shown with every road's answer; all of them are in the answers files."""
@@ -99,13 +99,19 @@ def _figure_names(results: Sequence[Scored]) -> list[str]:
 
 def _by_kind(road: Road) -> dict[str, Any]:
     """The headline figure apart for answerable, unanswerable and each kind of example."""
-    from executors.evaluate.statistics import mean_interval
-
-    groups: dict[str, list[float]] = {}
+    groups: dict[str, list[Scored]] = {}
     for result in road.results:
         kind = result.example.kind if result.example.answerable else "unanswerable"
-        groups.setdefault(kind, []).append(result.figures["correct"])
-    return {kind: _interval(mean_interval(values)) for kind, values in sorted(groups.items())}
+        groups.setdefault(kind, []).append(result)
+    return {
+        kind: _interval(
+            mean_interval(
+                [result.figures["correct"] for result in results],
+                [cluster(result.example) for result in results],
+            )
+        )
+        for kind, results in sorted(groups.items())
+    }
 
 
 def _interval(interval: Interval, value_name: str = "value") -> dict[str, Any]:

@@ -61,8 +61,9 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return _inline(text).replace("|", "\\|")
+    return _inline(text).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _inline(text: str) -> str:
-    return " ".join(str(text).split())
+    """One line in which nothing is HTML: Markdown viewers would run a document's tags."""
+    return " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")

@@ -64,7 +64,6 @@ class Model:
     sliding_window: int = 0
     aliases: tuple[str, ...] = ()
     params_note: str = ""
-    good_for: str = ""
     note: str = ""
 
 
@@ -195,6 +194,8 @@ class Method:
     optimizer_bytes: float | None = None
     """Bytes per trained parameter for weight copies, gradient and optimiser states."""
     min_examples: int = 0
+    runnable: bool = True
+    """Whether this version of okakae carries it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +281,8 @@ class Measurement:
     method: str
     system: str
     counter: Literal["allocated", "reserved", "active", "unstated"]
-    peak: float | None
-    """None with `out_of_memory`."""
+    peak: float | None = None
+    """In `unit`; None with `out_of_memory`."""
     unit: Literal["GB", "GiB"] = "GB"
     out_of_memory: bool = False
     precision: str = ""
@@ -327,10 +328,8 @@ class Setting:
     min: float | None = None
     max: float | None = None
     unit: str = ""
-    open_choices: bool = False
-    """Other values than those listed are possible too, such as ids and folders."""
     values: tuple[str, ...] = ()
-    """Well-known values of an open setting."""
+    """Well-known values where ids, folders and the like are possible too."""
 
 
 @dataclass(frozen=True, slots=True)

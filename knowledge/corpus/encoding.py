@@ -278,4 +278,5 @@ def _guessed(data: bytes, best: tuple[str, str] | None) -> Result:
     if best is not None and plausibility(best[0]) >= 0.3:
         problem = Problem("guessed-encoding", "warn", "", {"encoding": best[1]})
         return best[0], best[1], (problem,)
-    raise refuse("unknown-encoding")
+    controls = sum(1 for byte in data if byte < 9 or 13 < byte < 27 or 27 < byte < 32)
+    raise refuse("not-text" if controls > 0.02 * len(data) else "unknown-encoding")

@@ -55,9 +55,9 @@ def garbling(text: str) -> Garbling | None:
     for kind, pattern, least in (
         ("cid", _CID, 0.002),
         ("replacement", re.compile("\ufffd"), 0.002),
-        ("private", _PRIVATE, 0.01),
         ("double", _DOUBLE_CP932, 0.08),
         ("double", _DOUBLE_LATIN, 0.03),
+        ("private", _PRIVATE, 0.01),
     ):
         found = pattern.findall(text)
         weight = sum(map(len, found)) if kind == "cid" else len(found)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 _CLASSES = {
     "hiragana": r"[ぁ-ゟ]",
     "katakana": r"[゠-ヿㇰ-ㇿｦ-ﾟ]",
-    "kanji": r"[㐀-䶿一-鿿豈-﫿々〆]",
+    "kanji": r"[㐀-䶿一-鿿\uf900-\ufaff々〆]",
     "latin": r"[A-Za-zÀ-ɏ]",
     "digit": r"[0-9０-９]",
     "hangul": r"[가-힣ᄀ-ᇿ]",

@@ -63,6 +63,7 @@ def _open(file: SourceFile) -> Any:
             raise refuse("locked-file")
         len(reader.pages)
     except DependencyError:
+        # AES needs pypdf[crypto]; without it an owner's lock cannot be told from a reader's.
         raise refuse("locked-file") from None
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise refuse("damaged-file", why=str(error)[:120] or type(error).__name__) from None

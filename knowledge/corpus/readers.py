@@ -7,7 +7,6 @@ import importlib
 import io
 import os
 import unicodedata
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -147,10 +146,10 @@ def _read(file: SourceFile, kind: str) -> Reading:
     module, name = _READERS[kind]
     reading: Reading = getattr(importlib.import_module(f"knowledge.corpus.{module}"), name)(file)
     claimed = _SUFFIXES.get(file.suffix, kind)
-    if claimed != kind and {claimed, kind} - {"json", "jsonl"}:
+    if file.data and claimed != kind and {claimed, kind} - {"json", "jsonl"}:
         values = {"claimed": file.suffix, "kind": kind}
         reading.problems.append(Problem("wrong-extension", "warn", "", values))
-    if not reading.documents and not reading.examples:
+    if not reading.documents and not reading.examples and not reading.problems:
         reading.problems.append(Problem("empty-file", "warn"))
     with_unique_ids(reading)
     for document in reading.documents:
@@ -198,6 +197,8 @@ def _looks_textual(data: bytes) -> bool:
 
 
 def _zipped(data: bytes) -> str:
+    import zipfile
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())

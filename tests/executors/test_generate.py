@@ -44,7 +44,9 @@ def test_every_prompt_gets_its_own_answer_whatever_the_batch(
     found = generate(loaded, PROMPTS, max_new_tokens=40, batch_size=batch_size)
     assert [g.text for g in found] == ["番茶", "green", "0123456789" * 3]
     assert [g.finish_reason for g in found] == ["stop", "stop", "stop"]
-    assert [g.tokens_in for g in found] == [len(loaded.tokenizer(p)["input_ids"]) - 1 for p in PROMPTS]
+    assert [g.tokens_in for g in found] == [
+        len(loaded.tokenizer(p)["input_ids"]) - 1 for p in PROMPTS
+    ]
 
 
 def test_tokens_out_count_what_was_written_not_the_padding(loaded: LoadedModel) -> None:
@@ -122,9 +124,7 @@ def test_choices_are_scored_as_the_model_alone_would(loaded: LoadedModel) -> Non
         ids = torch.tensor([start + tail])
         with torch.no_grad():
             log_probs = loaded.model(input_ids=ids).logits[0].log_softmax(-1)
-        want = sum(
-            float(log_probs[len(start) - 1 + i, token]) for i, token in enumerate(tail)
-        )
+        want = sum(float(log_probs[len(start) - 1 + i, token]) for i, token in enumerate(tail))
         assert score == pytest.approx(want, abs=1e-3)
     assert found.index(max(found)) == 0
     per_token = choice_logprobs(loaded, PROMPTS[0], choices, per_token=True)

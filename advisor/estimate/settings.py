@@ -1,0 +1,169 @@
+"""What is to be estimated: one training set-up, checked so that all of its faults come at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from advisor.errors import Fault, UsageError
+from advisor.estimate.shapes import Shapes, find_shapes
+from knowledge.catalog.loader import did_you_mean, find_gpu, load
+from knowledge.catalog.records import Gpu
+
+TuningMethod = Literal["full", "lora", "qlora"]
+METHODS = ("full", "lora", "qlora")
+OPTIMIZERS = ("auto", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "sgd", "adafactor")
+ATTENTIONS = ("sdpa", "eager")
+LOSSES = ("tiled", "full")
+DEVICES = ("cuda", "cpu")
+# The CUDA builds of current torch carry no kernels for Pascal cards and older (P100: 6.0).
+NF4_COMPUTE_CAPABILITY = 7.0
+COUNTS = ("seq_len", "batch_size", "grad_accum", "lora_rank", "examples", "gpus")
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateSettings:
+    """One set-up; the defaults are those of okakae's own recipe.
+
+    `loss="tiled"` is how okakae trains (TRL's fused head, bf16 autocast); `"full"` is a plain
+    Hugging Face + PEFT loop (no autocast, logits of every position, evaluation not counted).
+    """
+
+    model: str
+    method: TuningMethod = "qlora"
+    seq_len: int = 1024
+    batch_size: int = 4
+    grad_accum: int = 4
+    lora_rank: int = 16
+    targets: str = "all-linear"
+    gradient_checkpointing: bool = True
+    optimizer: str = "auto"
+    attention: str = "sdpa"
+    loss: str = "tiled"
+    examples: int = 1000
+    epochs: float = 3.0
+    tokens_per_example: int | None = None
+    """None: half of `seq_len`, as nobody measured the data yet."""
+    gpu: str | None = None
+    gpus: int = 1
+    device: str = "cuda"
+    lora_dropout: float = 0.0
+    padded: bool = False
+    """Rows of a batch differ in length, so that attention gets a mask (costs memory)."""
+    double_quant: bool = True
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the longest batch one device holds at once."""
+        return self.seq_len * self.batch_size
+
+    @property
+    def mean_tokens(self) -> float:
+        """Tokens of a typical example."""
+        return float(self.tokens_per_example or max(1, self.seq_len // 2))
+
+    @property
+    def autocast(self) -> bool:
+        """Okakae's recipe trains a half-precision model under bf16 autocast."""
+        return self.loss == "tiled"
+
+    @property
+    def adapter_bytes(self) -> int:
+        """PEFT keeps adapters in fp32; TRL 1.16 casts those on a quantised base to bf16."""
+        return 2 if self.method == "qlora" else 4
+
+    @property
+    def resolved_optimizer(self) -> str:
+        """What `auto` means, as in the recipe."""
+        if self.optimizer != "auto":
+            return self.optimizer
+        eight_bit = self.method == "qlora" and self.device == "cuda" and self.loss == "tiled"
+        return "paged_adamw_8bit" if eight_bit else "adamw_torch"
+
+
+def check(settings: EstimateSettings) -> tuple[Shapes, Gpu | None]:
+    """The model's shapes and the card named, if the set-up is possible.
+
+    Raises:
+        UsageError: with every fault of the set-up.
+    """
+    faults = [*_choices(settings), *_counts(settings)]
+    shapes, gpu = None, None
+    try:
+        shapes = find_shapes(settings.model)
+    except UsageError as error:
+        faults.append(Fault(error.ref, "--model", tuple(error.values.items())))
+        faults.extend(error.faults)
+    if settings.gpu is not None:
+        gpu = find_gpu(settings.gpu)
+        if gpu is None:
+            near = ", ".join(did_you_mean(settings.gpu, load("gpus"))) or ", ".join(load("gpus"))
+            faults.append(Fault("gpu-unknown", "--gpu", (("gpu", settings.gpu), ("near", near))))
+    if shapes is not None:
+        faults += _fits_model(settings, shapes)
+    if gpu is not None:
+        faults += _fits_gpu(settings, gpu)
+    if faults or shapes is None:
+        raise UsageError("estimate-impossible", faults=tuple(faults), n=len(faults))
+    return shapes, gpu
+
+
+def _choices(settings: EstimateSettings) -> list[Fault]:
+    allowed = (
+        ("method", METHODS),
+        ("optimizer", OPTIMIZERS),
+        ("attention", ATTENTIONS),
+        ("loss", LOSSES),
+        ("device", DEVICES),
+    )
+    return [
+        Fault(
+            "choice-wrong",
+            f"--{name}",
+            (("value", getattr(settings, name)), ("allowed", ", ".join(choices))),
+        )
+        for name, choices in allowed
+        if getattr(settings, name) not in choices
+    ]
+
+
+def _counts(settings: EstimateSettings) -> list[Fault]:
+    faults = [
+        _too_small(f"--{name.replace('_', '-')}", getattr(settings, name), 1)
+        for name in COUNTS
+        if getattr(settings, name) < 1
+    ]
+    if settings.epochs <= 0:
+        faults.append(_too_small("--epochs", settings.epochs, 0.01))
+    if settings.tokens_per_example is not None and settings.tokens_per_example < 1:
+        faults.append(_too_small("--tokens-per-example", settings.tokens_per_example, 1))
+    return faults
+
+
+def _too_small(where: str, value: Any, least: float) -> Fault:
+    return Fault("count-too-small", where, (("value", value), ("least", least)))
+
+
+def _fits_model(settings: EstimateSettings, shapes: Shapes) -> list[Fault]:
+    faults = []
+    if settings.seq_len > shapes.context:
+        values = (("value", settings.seq_len), ("context", shapes.context), ("model", shapes.id))
+        faults.append(Fault("sequence-beyond-context", "--seq-len", values))
+    if settings.method != "full":
+        try:
+            shapes.targets(settings.targets)
+        except UsageError as error:
+            known = (("known", error.values["known"]),)
+            faults += error.faults or (Fault("target-unknown", settings.targets, known),)
+    return faults
+
+
+def _fits_gpu(settings: EstimateSettings, gpu: Gpu) -> list[Fault]:
+    faults = []
+    if settings.device == "cpu":
+        faults.append(Fault("gpu-on-cpu", "--gpu", (("gpu", gpu.id),)))
+    capability = float(gpu.compute_capability or 99)
+    if settings.method == "qlora" and capability < NF4_COMPUTE_CAPABILITY:
+        values = (("gpu", gpu.id), ("capability", gpu.compute_capability))
+        faults.append(Fault("qlora-unsupported", "--method", values))
+    return faults

@@ -1,0 +1,273 @@
+"""The shapes a model is built from: read from the catalog or a config.json, parameters counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import Fault, UsageError
+from advisor.estimate.families import FAMILIES, Family, family_of
+from knowledge.catalog.loader import did_you_mean, find_model, load
+from knowledge.catalog.records import Model
+
+# A config's name for a shape, by the spelling of GPT-2 and of everybody else.
+CONFIG_KEYS: Mapping[str, tuple[str, ...]] = {
+    "layers": ("num_hidden_layers", "n_layer"),
+    "hidden": ("hidden_size", "n_embd"),
+    "heads": ("num_attention_heads", "n_head"),
+    "vocab": ("vocab_size",),
+    "context": ("max_position_embeddings", "n_positions"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """One linear layer of a decoder block."""
+
+    name: str
+    d_in: int
+    d_out: int
+    bias: bool = False
+
+    @property
+    def weights(self) -> int:
+        return self.d_in * self.d_out
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """Everything the closed forms need to know about a model."""
+
+    id: str
+    model_type: str
+    family: Family
+    counted: bool
+    """False for an architecture whose layers nobody counted: sizes are then those of a plain
+    decoder of the same dimensions, scaled to the published number of parameters."""
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    inner: int
+    vocab: int
+    context: int
+    tied: bool
+    params: int
+    qkv_bias: bool
+    out_bias: bool
+    mlp_bias: bool
+
+    @property
+    def q_width(self) -> int:
+        return self.heads * self.head_dim
+
+    @property
+    def kv_width(self) -> int:
+        return self.kv_heads * self.head_dim
+
+    @property
+    def attention_linears(self) -> tuple[Linear, ...]:
+        """The projections into attention and, last, the one out of it."""
+        names, d, q, kv = self.family.attention, self.hidden, self.q_width, self.kv_width
+        if len(names) == 4:
+            into = tuple(
+                Linear(name, d, width, self.qkv_bias)
+                for name, width in zip(names[:3], (q, kv, kv), strict=True)
+            )
+        else:
+            into = (Linear(names[0], d, q + 2 * kv, self.qkv_bias),)
+        return (*into, Linear(names[-1], q, d, self.out_bias))
+
+    @property
+    def mlp_linears(self) -> tuple[Linear, ...]:
+        """The projections into the MLP and, last, the one out of it."""
+        names, bias = self.family.mlp, self.mlp_bias
+        fused = self.family.gated and len(names) == 2
+        width = 2 * self.inner if fused else self.inner
+        into = tuple(Linear(name, self.hidden, width, bias) for name in names[:-1])
+        return (*into, Linear(names[-1], self.inner, self.hidden, bias))
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        return self.attention_linears + self.mlp_linears
+
+    @property
+    def linear_weights(self) -> int:
+        """Weights of all decoder linear layers: what NF4 quantises."""
+        counted = self.layers * sum(linear.weights for linear in self.linears)
+        if self.counted:
+            return counted
+        # Whatever is no embedding of an uncounted model is taken to lie in linear layers.
+        return max(counted, self.params - self.embedding_params)
+
+    @property
+    def embedding_params(self) -> int:
+        """Input embeddings, learned positions and, where it is not tied, the head."""
+        tables = 1 if self.tied else 2
+        positions = self.context * self.hidden if self.family.learned_positions else 0
+        head_bias = self.vocab if self.family.head_bias else 0
+        return tables * self.vocab * self.hidden + positions + head_bias
+
+    def targets(self, wanted: str) -> tuple[Linear, ...]:
+        """The linear layers a LoRA adapter sits on; raises UsageError naming unknown ones."""
+        if wanted == "all-linear":
+            return self.linears
+        names = [name.strip() for name in wanted.split(",") if name.strip()]
+        known = {linear.name for linear in self.linears}
+        faults = tuple(
+            Fault("target-unknown", name, (("known", ", ".join(sorted(known))),))
+            for name in names
+            if name not in known
+        )
+        if faults or not names:
+            raise UsageError("targets-wrong", faults=faults, known=", ".join(sorted(known)))
+        return tuple(linear for linear in self.linears if linear.name in names)
+
+
+def count_params(shapes: Shapes) -> int:
+    """Trainable parameters of the architecture, a tied head counted once."""
+    family, d = shapes.family, shapes.hidden
+    per_layer = sum(
+        linear.weights + (linear.d_out if linear.bias else 0) for linear in shapes.linears
+    )
+    norm = 2 * d if family.norm == "layer" else d
+    per_layer += family.norms_per_layer * norm + (2 * shapes.head_dim if family.qk_norm else 0)
+    return shapes.layers * per_layer + norm + shapes.embedding_params
+
+
+def find_shapes(ref: str) -> Shapes:
+    """The shapes of a catalog id, of a `config.json`, or of the folder that holds one.
+
+    Raises:
+        UsageError: nobody knows such a model (with the nearest ids), or the config lacks keys.
+    """
+    model = find_model(ref)
+    if model is not None:
+        return of_model(model)
+    path = Path(ref)
+    if path.is_dir():
+        path = path / "config.json"
+    if path.suffix == ".json" or path.is_file():
+        return of_config(path)
+    near = did_you_mean(ref, load("models"))
+    raise UsageError("model-unknown", where="--model", model=ref, near=", ".join(near) or "-")
+
+
+def of_model(model: Model) -> Shapes:
+    """The shapes of a catalog record; its own parameter count wins for uncounted families."""
+    family = family_of(model.architecture)
+    counted = family is not None and model.plain_transformer and not model.num_local_experts
+    tied = model.tied_embeddings
+    return _finished(
+        id=model.id,
+        model_type=model.architecture,
+        counted=counted,
+        layers=model.num_hidden_layers,
+        hidden=model.hidden_size,
+        heads=model.num_attention_heads,
+        kv_heads=model.num_key_value_heads,
+        head_dim=model.head_dim,
+        inner=model.intermediate_size,
+        vocab=model.vocab_size,
+        context=model.max_context,
+        # Nobody says whether newer small models tie their head; all sizes below 6B of these
+        # makers do so far, and untied is the larger estimate: choose the larger.
+        tied=bool(tied) if tied is not None else False,
+        params=model.params,
+    )
+
+
+def of_config(path: Path) -> Shapes:
+    """The shapes a Hugging Face `config.json` describes.
+
+    Raises:
+        UsageError: no such file, not JSON, or keys are missing (all of them named).
+    """
+    try:
+        raw: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError("file-missing", where=str(path), path=str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("file-unreadable", where=str(path), path=str(path), why=error) from None
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}"
+        raise UsageError("file-not-json", where=where, path=str(path), why=error.msg) from None
+    if not isinstance(raw, dict):
+        raise UsageError("config-wrong", where=str(path), path=str(path), keys="model_type")
+    config: Mapping[str, Any] = {**raw, **(raw.get("text_config") or {})}
+    found = {name: _first(config, keys) for name, keys in CONFIG_KEYS.items()}
+    missing = [" | ".join(CONFIG_KEYS[name]) for name, value in found.items() if value is None]
+    model_type = str(config.get("model_type") or "")
+    inner = _first(config, ("intermediate_size", "n_inner"))
+    if inner is None and model_type == "gpt2" and found["hidden"]:
+        inner = 4 * found["hidden"]
+    if inner is None:
+        missing.append("intermediate_size | n_inner")
+    if not model_type:
+        missing.append("model_type")
+    if missing:
+        faults = tuple(Fault("config-key-missing", key) for key in missing)
+        raise UsageError(
+            "config-wrong", where=str(path), faults=faults, path=str(path), keys=", ".join(missing)
+        )
+    numbers = {name: int(value) for name, value in found.items() if value is not None}
+    family = family_of(model_type)
+    kv = numbers["heads"] if family is not None and family.heads_equal else None
+    return _finished(
+        id=str(path),
+        model_type=model_type,
+        counted=family is not None and not config.get("num_local_experts"),
+        **numbers,
+        kv_heads=int(kv or config.get("num_key_value_heads") or numbers["heads"]),
+        head_dim=int(config.get("head_dim") or numbers["hidden"] // numbers["heads"]),
+        inner=int(inner or 0),
+        tied=bool(_tie(config, family)),
+        params=0,
+        attention_bias=config.get("attention_bias"),
+        mlp_bias=config.get("mlp_bias"),
+    )
+
+
+def _tie(config: Mapping[str, Any], family: Family | None) -> bool:
+    value = config.get("tie_word_embeddings")
+    return bool(value) if value is not None else bool(family and family.tied_by_default)
+
+
+def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
+    for key in keys:
+        value = config.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return None
+
+
+def _finished(
+    *,
+    model_type: str,
+    counted: bool,
+    params: int,
+    attention_bias: bool | None = None,
+    mlp_bias: bool | None = None,
+    **given: Any,
+) -> Shapes:
+    family = family_of(model_type) or FAMILIES["llama"]
+    biased = attention_bias is True and model_type in ("llama", "mistral", "qwen3")
+    shapes = Shapes(
+        model_type=model_type,
+        family=family,
+        counted=counted,
+        params=params,
+        qkv_bias=family.qkv_bias or biased,
+        out_bias=family.out_bias or biased,
+        mlp_bias=family.mlp_bias or (mlp_bias is True and model_type == "llama"),
+        **given,
+    )
+    if counted or not params:
+        from dataclasses import replace
+
+        return replace(shapes, params=count_params(shapes))
+    return shapes

@@ -1,0 +1,93 @@
+"""The order of the roads for given needs: blockers, then evidence, then cost; and how sure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from advisor.base_model import Base, Estimator
+from advisor.blockers import blockers
+from advisor.options import ROADS, Road, offered
+from advisor.rules import Fired, facts_of, fired
+from advisor.types import Estimate, Needs, Reason
+
+# Scores nearer than this count as equal, and the cheaper road comes first.
+TIE = 0.1
+# Each fact that nobody gave and that could turn the order takes this share of the certainty.
+LOST_PER_UNKNOWN = 0.07
+# Advice is never called certain: studies with clear rules still went the other way in about 5 %.
+MOST_SURE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One road with everything that put it at its place."""
+
+    road: Road
+    base: Base
+    score: float
+    fired: tuple[Fired, ...]
+    blockers: tuple[Reason, ...]
+    estimates: Mapping[str, Estimate]
+
+
+def rank(needs: Needs, estimator: Estimator) -> tuple[Ranked, ...]:
+    """Every offered road, best first; blocked ones last."""
+    return tuple(sorted((_ranked(road, needs, estimator) for road in offered(needs)), key=_place))
+
+
+def _ranked(road: Road, needs: Needs, estimator: Estimator) -> Ranked:
+    base = estimator.base(road.approach, road.method, needs)
+    facts = facts_of(needs, base_params_b=base.params_b)
+    moved = fired(road.key, facts)
+    estimates = estimator.of(road.approach, road.method, base.model_id, needs)
+    total = round(sum(f.weight for f in moved), 6)
+    return Ranked(road, base, total, moved, blockers(road, base, needs, estimates), estimates)
+
+
+def _place(ranked: Ranked) -> tuple[object, ...]:
+    cost = ranked.estimates.get("cost_jpy")
+    return (
+        bool(ranked.blockers),
+        -round(ranked.score / TIE),
+        cost.likely if cost is not None else 0.0,
+        ROADS.index(ranked.road),
+    )
+
+
+def shares(scores: Mapping[str, float]) -> dict[str, float]:
+    """Scores in log-odds as shares that add to 1 (softmax)."""
+    if not scores:
+        return {}
+    top = max(scores.values())
+    weights = {key: math.exp(value - top) for key, value in scores.items()}
+    total = sum(weights.values())
+    return {key: weight / total for key, weight in weights.items()}
+
+
+def confidences(ranked: Sequence[Ranked], unknown: int) -> dict[Road, float]:
+    """How likely each open road's approach is the best of those ranked, 0 for a blocked one.
+
+    An approach counts by its best form; the certainty shrinks towards an even split with every
+    fact that is not known and could turn the order.
+    """
+    best: dict[str, float] = {}
+    for item in ranked:
+        if not item.blockers:
+            approach = item.road.approach
+            best[approach] = max(item.score, best.get(approach, -math.inf))
+    even = 1 / len(best) if best else 0.0
+    kept = (1 - LOST_PER_UNKNOWN) ** unknown
+    sure = {
+        approach: min(MOST_SURE, even + (share - even) * kept)
+        for approach, share in shares(best).items()
+    }
+    return {
+        item.road: (
+            0.0
+            if item.blockers
+            else sure[item.road.approach] * math.exp(item.score - best[item.road.approach])
+        )
+        for item in ranked
+    }

@@ -1,0 +1,217 @@
+"""A recommendation on the terminal: the ranked table, the reasons, and what would change it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from advisor.types import Estimate, Option, Recommendation
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from advisor.session import Session
+
+NARROWEST = 40
+ESTIMATES = ("vram_gib", "hours", "cost_jpy")
+TABLE_FROM = 76
+"""Narrower screens get a list: a table of five columns would break every word."""
+
+
+def show_recommendation(recommendation: Recommendation, session: Session) -> None:
+    """Print the recommendation to stdout in the session's language."""
+    from rich.console import Console
+
+    console = Console(highlight=False, no_color=session.plain or None)
+    page = _Page(console, session)
+    options = recommendation.options
+    best = options[0] if recommendation.chosen and options else None
+    page.heading("advice.title")
+    if best is None:
+        page.say(session.t("advice.headline.none"))
+    else:
+        sure = f"{best.confidence * 100:.0f}"
+        page.say(session.t("advice.headline", road=page.road(best), confidence=sure))
+    page.ranking(options, best)
+    if best is not None:
+        page.reasons(best)
+        page.estimates(best)
+    page.blocked(options)
+    page.items("advice.changes", recommendation.changes_if)
+    questions = (f"{id_}: {session.t(f'question.{id_}.text')}" for id_ in recommendation.unknowns)
+    page.items("advice.unknowns", questions)
+    page.items("advice.steps", recommendation.first_steps, numbered=True)
+    known = recommendation.knowledge
+    console.print()
+    page.say(session.t("advice.review", date=recommendation.review_by, version=known.version))
+
+
+class _Page:
+    """Prints paragraphs and tables no wider than the screen, Japanese broken between phrases."""
+
+    def __init__(self, console: Console, session: Session) -> None:
+        self._console, self._session = console, session
+        self._width = max(console.width, NARROWEST)
+
+    def road(self, option: Option) -> str:
+        name = self._session.t(f"advice.approach.{option.approach}")
+        form = option.method or option.variant
+        return f"{name} · {self._session.t(f'advice.form.{form}')}" if form else name
+
+    def heading(self, text_id: str) -> None:
+        self._console.print()
+        self._console.print(self._session.t(text_id), style="bold", markup=False)
+
+    def say(self, text: str, first: str = "", rest: str | None = None) -> None:
+        indent = " " * len(first) if rest is None else rest
+        for number, line in enumerate(wrap(text, self._width - len(first))):
+            self._console.print(
+                (first if number == 0 else indent) + line, markup=False, soft_wrap=True
+            )
+
+    def items(self, title: str, texts: Iterable[str], *, numbered: bool = False) -> None:
+        listed = list(texts)
+        if not listed:
+            return
+        self.heading(title)
+        for number, text in enumerate(listed, start=1):
+            self.say(text, f"  {number}. " if numbered else "  - ")
+
+    def ranking(self, options: Iterable[Option], best: Option | None) -> None:
+        self._console.print()
+        if self._width < TABLE_FROM:
+            for option in options:
+                self._line(option, best)
+            return
+        from rich.box import ASCII
+        from rich.table import Table
+
+        table = Table(box=ASCII, width=min(self._width, 110), show_lines=False)
+        for name in ("rank", "road", "model", "place", "confidence", "state"):
+            number = name in ("rank", "confidence")
+            table.add_column(
+                self._session.t(f"advice.column.{name}"),
+                overflow="fold",
+                no_wrap=number,
+                justify="right" if number else "left",
+            )
+        for option in options:
+            style = "bold" if option is best else ("dim" if option.blocked_by else None)
+            table.add_row(*self._cells(option, best), style=style)
+        self._console.print(table)
+
+    def _cells(self, option: Option, best: Option | None) -> tuple[str, ...]:
+        room = max(12, (min(self._width, 110) - 46) // 2)
+        return (
+            str(option.rank),
+            "\n".join(wrap(self.road(option), room)),
+            option.base_model or "-",
+            self._session.t(f"advice.place.{option.place}"),
+            "-" if option.blocked_by else f"{option.confidence * 100:.0f} %",
+            self._state(option, best),
+        )
+
+    def _line(self, option: Option, best: Option | None) -> None:
+        _, _, model, place, sure, state = self._cells(option, best)
+        self.say(f"[{state}] {self.road(option)} ({sure})", f" {option.rank}. ")
+        self.say(f"{model} / {place}", "    ")
+
+    def _state(self, option: Option, best: Option | None) -> str:
+        if option is best:
+            return self._session.t("advice.chosen")
+        return self._session.t("advice.blocked" if option.blocked_by else "advice.possible")
+
+    def reasons(self, option: Option) -> None:
+        for effect, title in (("for", "advice.why"), ("against", "advice.against")):
+            chosen = [reason for reason in option.reasons if reason.effect == effect]
+            if not chosen:
+                continue
+            self.heading(title)
+            for reason in chosen:
+                self.say(reason.text, "  - ")
+                for source in reason.sources[:3]:
+                    self.say(source, "      ")
+
+    def estimates(self, option: Option) -> None:
+        shown = [name for name in ESTIMATES if name in option.estimates]
+        if not shown:
+            return
+        self.heading("advice.estimates")
+        for name in shown:
+            estimate = option.estimates[name]
+            label = self._session.t(f"advice.estimate.{name}")
+            basis = self._session.t("advice.basis", basis=estimate.basis)
+            self.say(f"{label}: {self._range(name, estimate)}", "  - ")
+            self.say(basis, "      ")
+
+    def _range(self, name: str, estimate: Estimate) -> str:
+        form = _FORMS.get(name, "{:,.1f}".format)
+        unit_id = {"vram_gib": "GiB", "hours": "h", "cost_jpy": "JPY"}[name]
+        values = " - ".join(form(v) for v in (estimate.low, estimate.likely, estimate.high))
+        return f"{values} {self._session.t(f'advice.unit.{unit_id}')}"
+
+    def blocked(self, options: Iterable[Option]) -> None:
+        texts = [
+            f"{self.road(option)}: {reason.text}"
+            for option in options
+            for reason in option.reasons
+            if reason.effect == "blocks"
+        ]
+        self.items("advice.blockers", texts)
+
+
+_FORMS: dict[str, Callable[[float], str]] = {"cost_jpy": "{:,.0f}".format}
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at spaces and between Japanese phrases.
+
+    A phrase wider than a line is broken between characters, never cut off.
+    """
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for phrase in _phrases(paragraph):
+            if line and cell_len(line) + cell_len(phrase.rstrip()) > width:
+                lines.append(line.rstrip())
+                line = ""
+            piece = phrase if line else phrase.lstrip()
+            while cell_len(piece) > width:
+                head = _fitting(piece, width)
+                lines.append(head)
+                piece = piece[len(head) :]
+            line += piece
+        lines.append(line.rstrip())
+    return lines
+
+
+def _fitting(text: str, width: int) -> str:
+    from rich.cells import cell_len
+
+    end = 1
+    while end < len(text) and cell_len(text[: end + 1]) <= width:
+        end += 1
+    return text[:end]
+
+
+def _phrases(text: str) -> list[str]:
+    """Words and Japanese phrases; addresses, ids and numbers stay whole."""
+    pieces: list[str] = []
+    for word in text.split(" "):
+        if word.isascii():
+            pieces.append(f"{word} ")
+        else:
+            *begin, last = _parser()(word)
+            pieces += [*begin, f"{last} "]
+    return pieces
+
+
+@functools.cache
+def _parser() -> Callable[[str], list[str]]:
+    import budoux
+
+    parse: Callable[[str], list[str]] = budoux.load_default_japanese_parser().parse
+    return parse

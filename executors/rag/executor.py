@@ -1,0 +1,239 @@
+"""The RAG road: chunk, embed, index and calibrate once; then answer from what is found."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from advisor.errors import RunError
+from advisor.files import write_json
+from advisor.types import Plan, Scalar
+from executors.base import Context, Lack, RunData
+from executors.generator import generator_lacks, open_generator
+from executors.rag.abstain import Threshold, calibrate, risk_coverage
+from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
+from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
+from executors.rag.retrieve import MODES, Mode, Retriever, distinct
+from executors.rag.store import index_bytes, open_index, save_index
+from executors.rag.system import RagSystem
+from executors.rundir import RunDir
+from knowledge.corpus.types import Document, Example
+
+INDEX_FOLDER = "index"
+RETRIEVAL_FILE = "retrieval.json"
+PACKAGES = ("faiss", "numpy", "sudachipy")
+SELF_TEST_AT = 5
+DEFAULTS: Mapping[str, Scalar] = {
+    "rag.embedder": "auto",
+    "rag.chunk_tokens": 300,
+    "rag.overlap_tokens": 40,
+    "rag.top_k": 5,
+    "rag.retrieval": "auto",
+    "rag.answer": "extractive",
+    "rag.abstain": True,
+    "generate.max_new_tokens": 128,
+}
+"""What a plan that does not name a setting means, so that older plans keep working."""
+DEFAULT_MODE: Mode = "hybrid"
+"""Better than both legs, pooled over the sets of bench/results/retrieval.json."""
+_SAMPLE_CHARACTERS = 4000
+
+
+class RagExecutor:
+    name = "rag"
+
+    def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
+        """Missing packages, embedder, documents or generator; nothing is loaded."""
+        found = [Lack("package-missing", {"package": p}) for p in PACKAGES if not find_spec(p)]
+        wanted = str(_setting(plan, "rag.embedder"))
+        if missing := lacks(wanted):
+            found.append(Lack("embedder-missing", {"embedder": missing}))
+        if data_root is None or not data_root.exists():
+            found.append(Lack("rag-documents-missing", {"path": str(data_root or "-")}))
+        if _setting(plan, "rag.answer") == "generate":
+            found += generator_lacks(plan.config)
+        return found
+
+    def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
+        """Index the corpus and calibrate abstention; returns what it took and what came out."""
+        started = time.perf_counter()
+        session = context.session
+        documents = [d for d in data.corpus.documents if d.text.strip()]
+        if not documents:
+            raise RunError("corpus-empty", where=str(data.corpus.root))
+        choice = choose(str(_setting(plan, "rag.embedder")))
+        embedder = open_embedder(choice.id, session)
+        languages = _languages(documents)
+        refuse_wrong_language(embedder, languages, _sample(documents))
+        run.event("embedder", id=choice.id, reason=choice.reason)
+        folder = run.artifacts / INDEX_FOLDER
+        embed_started = time.perf_counter()
+        with session.progress(session.t("rag.progress.index"), total=1.0) as bar:
+            index = build_index(
+                documents,
+                embedder,
+                chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
+                overlap_tokens=int(_setting(plan, "rag.overlap_tokens")),
+                ram_bytes=_ram_bytes(),
+                reuse=_earlier(folder, choice.id),
+                on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
+            )
+        embed_seconds = time.perf_counter() - embed_started
+        save_index(index, folder)
+        if index.facts.suspicious:
+            session.say(
+                "rag.suspicious",
+                n=len(index.facts.suspicious),
+                documents=", ".join(index.facts.suspicious[:5]),
+            )
+        mode, why = _mode(str(_setting(plan, "rag.retrieval")))
+        retriever = Retriever(index, embedder, mode)
+        questions = _questions((*data.split.train, *data.split.validation))
+        threshold = self._calibrate(plan, run, retriever, questions, context)
+        tested, hits = _self_test(retriever, questions)
+        write_json(
+            run.artifacts / RETRIEVAL_FILE,
+            {
+                "mode": mode,
+                "mode_why": why,
+                "embedder": choice.id,
+                "embedder_why": {"reason": choice.reason, **choice.values},
+                "languages": languages,
+                "index": {"kind": index.facts.policy.kind, "reason": index.facts.policy.reason},
+                "self_test": {"questions": tested, "at": SELF_TEST_AT, "found": hits},
+                "threshold": threshold.record(),
+                "suspicious_documents": list(index.facts.suspicious),
+            },
+        )
+        if tested:
+            session.say("rag.self-test", n=tested, percent=round(100 * hits / tested))
+        run.metric(stage="index", chunks=len(index.chunks), self_test=tested, found=hits)
+        return {
+            "build_seconds": time.perf_counter() - started,
+            "documents": float(len(documents)),
+            "chunks": float(len(index.chunks)),
+            "chunks_embedded": float(index.facts.embedded),
+            "documents_per_second": len(documents) / max(embed_seconds, 1e-9),
+            "index_bytes": float(index_bytes(folder)),
+            "index_recall": index.facts.recall,
+        }
+
+    def open(self, run: RunDir, context: Context) -> RagSystem:
+        """Load the index, prove it and its embedder unchanged, and open the generator if any.
+
+        Raises:
+            RunError: a file is missing or damaged, or the embedder changed.
+            MachineError: the embedder is not installed here.
+        """
+        plan = run.plan
+        path = run.artifacts / RETRIEVAL_FILE
+        if not path.is_file():
+            raise RunError("index-missing", where=str(path), path=str(path))
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        # Embedder first: torch must be loaded before FAISS, or their OpenMP copies clash on macOS.
+        embedder = open_embedder(stored["embedder"], context.session)
+        index = open_index(run.artifacts / INDEX_FOLDER)
+        refuse_changed_embedder(index.facts, embedder)
+        generate = _setting(plan, "rag.answer") == "generate"
+        return _system(
+            plan,
+            Retriever(index, embedder, stored["mode"]),
+            threshold=stored["threshold"]["value"] if _setting(plan, "rag.abstain") else 0.0,
+            context=context if generate else None,
+        )
+
+    def _calibrate(
+        self,
+        plan: Plan,
+        run: RunDir,
+        retriever: Retriever,
+        questions: Sequence[Example],
+        context: Context,
+    ) -> Threshold:
+        """Draw the line on questions that are not held out; retrieval itself learns nothing."""
+        system = _system(plan, retriever, threshold=0.0, context=None)
+        values: dict[bool, list[float]] = {True: [], False: []}
+        label = context.session.t("rag.progress.calibrate")
+        with context.session.progress(label, total=float(len(questions) or 1)) as bar:
+            for example in questions:
+                values[example.answerable] += system.confidences([example.prompt])
+                bar.advance()
+        threshold = calibrate(values[True], values[False])
+        write_json(
+            run.artifacts / "abstention.json",
+            {**threshold.record(), "curve": risk_coverage(values[True], values[False])},
+        )
+        return threshold
+
+
+def _system(
+    plan: Plan, retriever: Retriever, *, threshold: float, context: Context | None
+) -> RagSystem:
+    return RagSystem(
+        retriever,
+        threshold=threshold,
+        top_k=int(_setting(plan, "rag.top_k")),
+        lang=plan.language,
+        generator=open_generator(plan.config, context) if context else None,
+        max_new_tokens=int(_setting(plan, "generate.max_new_tokens")),
+    )
+
+
+def _setting(plan: Plan, id_: str) -> Scalar:
+    return plan.config.get(id_, DEFAULTS[id_])
+
+
+def _mode(wanted: str) -> tuple[Mode, str]:
+    for mode in MODES:
+        if wanted == mode:
+            return mode, "asked"
+    return DEFAULT_MODE, "measured-default"
+
+
+def _earlier(folder: Path, embedder: str) -> RagIndex | None:
+    """What an interrupted or earlier build left, if it can be trusted."""
+    try:
+        index = open_index(folder)
+    except RunError:
+        return None
+    return index if index.facts.embedder == embedder else None
+
+
+def _questions(examples: Sequence[Example]) -> list[Example]:
+    return [e for e in examples if e.kind == "qa" and e.prompt.strip()]
+
+
+def _self_test(retriever: Retriever, questions: Sequence[Example]) -> tuple[int, int]:
+    """How many questions with a known document the index answers among the first five."""
+    known = {chunk.doc_id for chunk in retriever.index.chunks}
+    tested = [q for q in questions if q.answerable and known & set(q.doc_ids)]
+    found = retriever.find([q.prompt for q in tested])
+    hits = sum(
+        any(hit.chunk.doc_id in q.doc_ids for hit in distinct(one.hits, SELF_TEST_AT))
+        for q, one in zip(tested, found, strict=True)
+    )
+    return len(tested), hits
+
+
+def _languages(documents: Sequence[Document]) -> dict[str, float]:
+    """Shares of the corpus by language, by characters."""
+    sizes: Counter[str] = Counter()
+    for document in documents:
+        sizes[document.language] += len(document.text)
+    total = sizes.total() or 1
+    return {language: round(size / total, 4) for language, size in sizes.most_common()}
+
+
+def _sample(documents: Sequence[Document]) -> str:
+    japanese = [d.text for d in documents if d.language == "ja"]
+    return "\n".join(japanese)[:_SAMPLE_CHARACTERS]
+
+
+def _ram_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)

@@ -1,0 +1,351 @@
+"""Made-up companies and what a practitioner would tell them; and what may never happen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from companies import company, data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.base_model import Estimator
+from advisor.flips import flips
+from advisor.ranking import rank
+from advisor.recommend import as_document, recommend
+from advisor.rules import facts_of
+from advisor.texts import set_lang
+from knowledge.catalog.loader import find_model, load, stamp
+
+GOALS = load("questions")["goal"].choices
+CHANGES = load("questions")["data.changes"].choices
+HANDBOOK = data(documents=120, qa=60, tokens=400_000)
+TONE = data(rewrites=1_200)
+
+# name, needs, chosen approach, method of the first option, roads ruled out with their blocker
+COMPANIES = [
+    (
+        "a hospital's rule book, changed weekly, sources wanted, nothing may leave",
+        company(
+            HANDBOOK,
+            vram_gib=23.5,
+            goal="new_facts",
+            data__changes="weekly",
+            citations="yes",
+            confidential="all",
+        ),
+        "rag",
+        None,
+        {"full": "few-for-full"},
+    ),
+    (
+        "a small office with papers and no GPU",
+        company(data(documents=15, tokens=18_000), goal="new_facts"),
+        "rag",
+        None,
+        {"qlora": "no-gpu", "lora": "no-gpu", "full": "no-gpu"},
+    ),
+    (
+        "a call centre that wants polite answers, 1,200 rewritten pairs, a 12 GB card",
+        company(TONE, vram_gib=11.7, goal="style_or_tone"),
+        "fine_tuning",
+        "qlora",
+        {"rag": "no-documents"},
+    ),
+    (
+        "the same with 30 pairs",
+        company(data(rewrites=30), vram_gib=11.7, goal="style_or_tone"),
+        "prompting",
+        None,
+        {"qlora": "no-examples"},
+    ),
+    (
+        "a mail room with 3,000 labelled letters of 14 kinds",
+        company(data(labelled=3_000, classes=14), vram_gib=7.4, goal="classification"),
+        "fine_tuning",
+        "qlora",
+        {},
+    ),
+    (
+        "the same with 12 labelled letters",
+        company(data(labelled=12, classes=3), vram_gib=7.4, goal="classification"),
+        "prompting",
+        None,
+        {"lora": "no-examples"},
+    ),
+    (
+        "a shop that wants answers but has written nothing down",
+        company(goal="new_facts", data__kind="none"),
+        None,
+        None,
+        {"rag": "no-documents", "qlora": "no-examples"},
+    ),
+    (
+        "engineers who reason over standards that rarely change, no examples",
+        company(
+            data(documents=300, tokens=2_000_000),
+            vram_gib=47,
+            goal="domain_reasoning",
+            citations="yes",
+        ),
+        "rag",
+        None,
+        {"qlora": "no-examples"},
+    ),
+    (
+        "analysts with solved exercises, hosted models allowed",
+        company(data(qa=800), goal="domain_reasoning", apis="yes", confidential="none"),
+        "prompting",
+        None,
+        {"qlora": "no-gpu", "rag": "no-documents"},
+    ),
+    (
+        "a bank with 2,000 forms to fill, all confidential, only Colab at hand",
+        company(data(rewrites=2_000), goal="output_format", confidential="all", gpu="colab"),
+        "prompting",
+        None,
+        {"qlora": "confidential-stays-inside"},
+    ),
+    (
+        "the same, some of it confidential",
+        company(data(rewrites=2_000), goal="output_format", confidential="some", gpu="colab"),
+        "fine_tuning",
+        "qlora",
+        {},
+    ),
+    (
+        "an FAQ of 300 pairs that changes daily",
+        company(
+            data(documents=20, qa=300, tokens=60_000),
+            vram_gib=15,
+            goal="new_facts",
+            data__changes="daily",
+        ),
+        "rag",
+        None,
+        {},
+    ),
+    (
+        "a maker with a house language of code and 4,000 examples on a large card",
+        company(data(qa=4_000), vram_gib=79, goal="code", language="en"),
+        "fine_tuning",
+        "lora",
+        {},
+    ),
+    (
+        "the starter model on a laptop, to try tuning",
+        company(data(rewrites=200), goal="style_or_tone", model="starter"),
+        "fine_tuning",
+        "qlora",
+        {"full": "few-for-full"},
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def japanese():
+    set_lang("ja")
+    yield
+    set_lang(None)
+
+
+@pytest.mark.parametrize(
+    ("needs", "chosen", "method", "ruled_out"),
+    [c[1:] for c in COMPANIES],
+    ids=[c[0] for c in COMPANIES],
+)
+def test_companies(needs, chosen, method, ruled_out):
+    found = recommend(needs)
+    assert found.chosen == chosen
+    if chosen:
+        assert (found.options[0].approach, found.options[0].method) == (chosen, method)
+        assert not found.options[0].blocked_by
+        assert any(reason.effect == "for" for reason in found.options[0].reasons)
+    blocked = {o.method or o.variant or o.approach: o.blocked_by for o in found.options}
+    for road, why in ruled_out.items():
+        assert why in blocked[road], (road, blocked)
+    assert found.first_steps
+
+
+@pytest.mark.parametrize("needs", [c[1] for c in COMPANIES], ids=[c[0] for c in COMPANIES])
+def test_every_recommendation_is_complete(needs):
+    found = recommend(needs, today=date(2026, 11, 23))
+    assert found.review_by == "2027-05-01"
+    assert found.knowledge == stamp()
+    assert [o.rank for o in found.options] == list(range(1, len(found.options) + 1))
+    open_first = [bool(o.blocked_by) for o in found.options]
+    assert open_first == sorted(open_first), "ruled-out roads come last"
+    for option in found.options:
+        assert 0 <= option.confidence <= 0.95
+        assert option.base_model
+        assert all(r.text and r.sources for r in option.reasons if r.effect != "blocks")
+        assert {r.rule for r in option.reasons if r.effect == "blocks"} == set(option.blocked_by)
+        for estimate in option.estimates.values():
+            assert estimate.low <= estimate.likely <= estimate.high
+            assert estimate.unit
+            assert estimate.basis
+    document = as_document(found)
+    keys = {"schema_version", "chosen", "review_by", "options", "changes_if", "unknowns"}
+    assert keys | {"knowledge"} <= set(document)
+
+
+def test_without_open_roads_nothing_is_recommended():
+    needs = company(data(rewrites=500), vram_gib=12, goal="style_or_tone", deadline_days=0)
+    found = recommend(needs)
+    if all(option.blocked_by for option in found.options):
+        assert found.chosen is None
+    assert (found.chosen is None) == bool(found.options[0].blocked_by)
+
+
+def test_reasons_cite_studies_and_those_that_disagree():
+    found = recommend(company(HANDBOOK, vram_gib=23.5, goal="new_facts"))
+    (reason,) = [r for r in found.options[0].reasons if r.rule == "facts-look-them-up"]
+    assert any("arxiv.org/abs/2312.05934" in source for source in reason.sources)
+    assert len(reason.sources) == len(set(reason.sources))
+    assert "食い違う研究" in reason.text
+
+
+def test_what_would_change_it_really_changes_it():
+    """Each condition named is checked by asking again with that fact changed."""
+    needs = company(TONE, vram_gib=11.7, goal="style_or_tone")
+    estimator = Estimator()
+    ranked = rank(needs, estimator)
+    found = flips(needs, ranked, estimator)
+    (fewer,) = [flip for flip in found if flip.fact == "n_examples"]
+    assert recommend(replace(needs, n_examples=fewer.value)).chosen != "fine_tuning"
+    assert recommend(needs).changes_if
+    assert any(f"{fewer.value:,}" in text for text in recommend(needs).changes_if)
+
+
+def test_a_missing_answer_that_could_turn_it_is_named_and_costs_certainty():
+    vague = company(TONE, goal="style_or_tone", vram_gib=11.7)
+    clear = replace(vague, unknowns=())
+    assert recommend(vague).unknowns
+    assert recommend(vague).options[0].confidence < recommend(clear).options[0].confidence
+
+
+def test_both_languages_say_the_same_roads():
+    needs = company(HANDBOOK, goal="new_facts", vram_gib=15)
+    ja = recommend(needs)
+    set_lang("en")
+    en = recommend(needs)
+    assert [o.approach for o in ja.options] == [o.approach for o in en.options]
+    assert all(text.isascii() or "±" in text or "“" in text for text in en.first_steps)
+    assert not any(text.isascii() for text in ja.first_steps)
+
+
+def test_a_japanese_company_gets_a_japanese_base_of_a_size_that_fits():
+    for vram_gib, largest in ((79, 15e9), (15, 9e9), (7.4, 9e9), (3, 4e9)):
+        needs = company(TONE, vram_gib=vram_gib, goal="style_or_tone")
+        first = recommend(needs).options[0]
+        model = find_model(first.base_model)
+        assert model is not None
+        assert "ja" in model.languages
+        assert model.params <= largest
+        assert first.estimates["vram_gib"].high <= vram_gib
+
+
+def test_code_gets_a_code_model_and_english_an_english_one():
+    code = company(data(qa=2_000), vram_gib=23, goal="code", language="en")
+    general = company(TONE, vram_gib=23, goal="style_or_tone", language="en")
+    assert "code" in find_model(recommend(code).options[0].base_model).purposes
+    assert "en" in find_model(recommend(general).options[0].base_model).languages
+
+
+def test_no_model_is_offered_whose_licence_forbids_business():
+    needs = company(data(rewrites=500), vram_gib=23, goal="style_or_tone", model="Qwen/Qwen2.5-3B")
+    assert all("licence" in option.blocked_by for option in recommend(needs).options)
+    for option in recommend(replace(needs, model=None)).options:
+        assert "licence" not in option.blocked_by
+
+
+def test_hosted_models_only_with_leave():
+    asked = company(data(qa=800), goal="domain_reasoning", apis="yes", confidential="some")
+    places = {option.place for option in recommend(asked).options}
+    assert "api" in places
+    kept = company(data(qa=800), goal="domain_reasoning", confidential="all")
+    assert {option.place for option in recommend(kept).options} == {"local"}
+
+
+# ---- What may never happen ---------------------------------------------------------------------
+
+
+@st.composite
+def companies(draw):
+    documents = draw(st.sampled_from([0, 1, 50]))
+    pairs = draw(st.sampled_from([0, 5, 60, 150, 300, 1_200, 6_000]))
+    labels = draw(st.sampled_from([0, 10, 150, 2_000]))
+    tokens = draw(st.sampled_from([1_000, 30_000, 3_000_000]))
+    facts = data(
+        documents=documents,
+        qa=pairs,
+        rewrites=pairs,
+        labelled=labels,
+        classes=min(labels, 5),
+        tokens=tokens if documents else 0,
+    )
+    return company(
+        facts,
+        vram_gib=draw(st.sampled_from([0.0, 2.8, 7.4, 15.0, 47.0])),
+        goal=draw(st.sampled_from(GOALS)),
+        data__changes=draw(st.sampled_from(CHANGES)),
+        citations=draw(st.sampled_from(["yes", "no"])),
+    )
+
+
+def open_roads(needs):
+    return {item.road.key for item in rank(needs, Estimator()) if not item.blockers}
+
+
+@settings(max_examples=40, deadline=None)
+@given(companies(), st.sampled_from([3.0, 8.0, 24.0, 80.0]))
+def test_more_memory_never_removes_an_option(needs, more):
+    larger = replace(needs, vram_gib=max(needs.vram_gib, more), gpu="vram-80")
+    assert open_roads(needs) <= open_roads(larger)
+
+
+@settings(max_examples=40, deadline=None)
+@given(companies(), st.sampled_from(["none", "colab", "cloud", "vram-12"]), st.booleans())
+def test_stricter_confidentiality_never_adds_an_option(needs, gpu, apis):
+    from companies import answers, machine
+
+    from advisor.needs import needs as normalise
+
+    def with_secrecy(level):
+        given_ = {"apis": "yes"} if apis and level != "all" else {}
+        found = answers(goal=needs.goal, gpu=gpu, confidential=level, data__path="data", **given_)
+        return open_roads(normalise(found, machine(), needs.data))
+
+    assert with_secrecy("all") <= with_secrecy("some") <= with_secrecy("none")
+
+
+@settings(max_examples=40, deadline=None)
+@given(companies(), st.integers(1, 20_000))
+def test_more_examples_never_lower_tuning(needs, more):
+    def scores(n):
+        ranked = rank(replace(needs, n_examples=n), Estimator())
+        return {i.road.key: i.score for i in ranked if i.road.approach == "fine_tuning"}
+
+    before, after = scores(needs.n_examples or 0), scores((needs.n_examples or 0) + more)
+    assert all(after[key] >= before[key] - 1e-9 for key in before)
+
+
+@settings(max_examples=40, deadline=None)
+@given(companies())
+def test_faster_change_never_lowers_retrieval(needs):
+    scores = []
+    for changes in CHANGES:
+        ranked = rank(replace(needs, changes=changes), Estimator())
+        scores += [item.score for item in ranked if item.road.approach == "rag"]
+    assert scores == sorted(scores)
+
+
+@settings(max_examples=30, deadline=None)
+@given(companies())
+def test_no_company_is_left_without_an_answer(needs):
+    found = recommend(needs)
+    assert found.options
+    assert found.first_steps
+    assert (found.chosen is None) or not found.options[0].blocked_by
+    assert facts_of(needs)["goal"] == needs.goal
