@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from advisor.needs import RENTED_CARDS as RENTED
 from advisor.types import Approach, Estimate, Method, Needs
@@ -45,7 +46,11 @@ class Estimator:
         if key not in self._known:
             from advisor.estimate import estimates_for_option
 
-            self._known[key] = estimates_for_option(approach, method, model_id, needs)
+            # A folder's or a stranger's size is not known before somebody looks into it.
+            known = find_model(model_id) is not None or model_id in load("apis")
+            self._known[key] = (
+                estimates_for_option(approach, method, model_id, needs) if known else {}
+            )
         return self._known[key]
 
     def base(self, approach: Approach, method: Method | None, needs: Needs) -> Base:
@@ -76,31 +81,39 @@ def choose(approach: Approach, method: Method | None, needs: Needs, estimator: E
     place = needs.gpu if needs.gpu in RENTED and vram_gib else "local"
     if needs.model:
         return _own_choice(needs.model, approach, method, place, vram_gib, needs, estimator)
-    training = approach == "fine_tuning"
-    if not vram_gib and not training:
+    if vram_gib:
+        return _on_card(approach, method, place, needs, estimator)
+    if approach != "fine_tuning":
         if needs.may_send and (hosted := hosted_model()) is not None:
             return Base(hosted.id, "api", True, None)
         return _on_processors(approach, needs)
-    fits = _fits_card(approach, method, vram_gib, needs, estimator)
-    first: Model | None = None
-    smallest: Model | None = None
-    slow: Model | None = None
-    for model in suitable(needs, approach):
-        first = first or model
-        smallest = model if smallest is None or model.params < smallest.params else smallest
-        if vram_gib and fits(model):
+    models = suitable(needs, approach)
+    return _base(models[0], place, False) if models else Base(STARTER, place, False, None)
+
+
+def _on_card(
+    approach: Approach, method: Method | None, place: str, needs: Needs, estimator: Estimator
+) -> Base:
+    """The first suitable model that fits the card and the limits of money and time."""
+    fits = _fits_card(approach, method, needs.vram_gib, needs, estimator)
+    models = suitable(needs, approach)
+    by_size = sorted(models, key=lambda model: model.params)
+    first_two, smallest = islice(filter(fits, models), 2), islice(filter(fits, by_size), 1)
+    fitting = [*first_two, *smallest]
+    if fitting:
+        # Smaller models cost less: if neither the first two nor the smallest keep within the
+        # limits, none between them will either.
+        for model in fitting:
             if not exceeded(needs, estimator.of(approach, method, model.id, needs)):
-                return Base(model.id, place, True, model.params / 1e9)
-            slow = slow or model
-    if slow is not None:
-        return Base(slow.id, place, True, slow.params / 1e9)
-    if vram_gib and training and smallest is not None:
-        return Base(smallest.id, place, False, smallest.params / 1e9)
-    if vram_gib and not training:
+                return _base(model, place, True)
+        return _base(fitting[0], place, True)
+    if approach != "fine_tuning":
         return _on_processors(approach, needs)
-    if first is None:
-        return Base(STARTER, place, False, None)
-    return Base(first.id, place, False, first.params / 1e9)
+    return _base(by_size[0], place, False) if by_size else Base(STARTER, place, False, None)
+
+
+def _base(model: Model, place: str, fits: bool) -> Base:
+    return Base(model.id, place, fits, model.params / 1e9)
 
 
 def suitable(needs: Needs, approach: Approach) -> tuple[Model, ...]:
@@ -216,7 +229,7 @@ def _on_processors(approach: Approach, needs: Needs) -> Base:
     ]
     if not held:
         return Base(STARTER, "local", True, None)
-    return Base(held[0].id, "local", True, held[0].params / 1e9)
+    return _base(held[0], "local", True)
 
 
 def _own_choice(

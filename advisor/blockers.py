@@ -24,11 +24,20 @@ def blockers(
     """Every reason that rules the road out here; empty when it is open."""
     return (
         *_place(road, base, needs),
-        *_material(road, needs),
+        *material_blockers(road, needs),
         *_memory(road, base, needs, estimates),
         *_licence(base),
         *_limits(needs, estimates),
     )
+
+
+def nothing_to_build_from(needs: Needs) -> bool:
+    """Questions about the company's own facts, and nothing that holds the answers."""
+    if needs.goal != "new_facts":
+        return False
+    if needs.data is None:
+        return needs.data_kind == "none"
+    return not needs.data.n_documents and not needs.data.n_qa_pairs
 
 
 def _blocks(id_: str, **values: Any) -> Reason:
@@ -42,9 +51,12 @@ def _place(road: Road, base: Base, needs: Needs) -> tuple[Reason, ...]:
     return ()
 
 
-def _material(road: Road, needs: Needs) -> tuple[Reason, ...]:
+def material_blockers(road: Road, needs: Needs) -> tuple[Reason, ...]:
+    """Too few examples or nothing to look up: what can be told before any model is chosen."""
     n, record = needs.n_examples, method_record(road)
     found = []
+    if road.approach == "prompting" and nothing_to_build_from(needs):
+        found.append(_blocks("nothing-to-answer-from"))
     if road.approach in ("rag", "hybrid") and not _something_to_look_up(needs):
         found.append(_blocks("no-documents"))
     least = max(record.min_examples if record else 0, LEAST_EXAMPLES)

@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.base_model import Estimator
 from advisor.needs import count_examples, data_kind
-from advisor.ranking import Ranked, rank
+from advisor.ranking import Ranked, leader
 from advisor.texts import t
 from advisor.types import Needs
 from knowledge.catalog.loader import load
@@ -38,49 +38,38 @@ class Flip:
 def flips(needs: Needs, ranked: tuple[Ranked, ...], estimator: Estimator) -> list[Flip]:
     """The nearest value of each fact that turns the order.
 
-    Another approach comes before another method of the same one, then the most telling facts.
+    Another approach comes before another method of the same one, another goal last; within
+    these, the most telling facts first.
     """
-    now = winner(needs, ranked)
-    others: list[Flip] = []
-    methods: list[Flip] = []
+    now = winner(ranked)
+    found: list[tuple[int, Flip]] = []
     seen: set[str] = set()
     for fact, text_id, value, label, altered in _alterations(needs):
         if text_id in seen:
             continue
-        then = winner(altered, rank(altered, estimator))
+        then = leader(altered, estimator)
         if then is None or (now is not None and _same(then, now)):
             continue
         seen.add(text_id)
-        flip = Flip(fact, text_id, value, label, road_label(then))
         other = now is None or then.road.approach != now.road.approach
-        (others if other else methods).append(flip)
-    return others + methods
+        importance = 2 if fact == "goal" else 0 if other else 1
+        found.append((importance, Flip(fact, text_id, value, label, road_label(then))))
+    return [flip for _, flip in sorted(found, key=lambda item: item[0])]
 
 
 def _same(one: Ranked, other: Ranked) -> bool:
     return (one.road.approach, one.road.method) == (other.road.approach, other.road.method)
 
 
-def winner(needs: Needs, ranked: tuple[Ranked, ...]) -> Ranked | None:
-    """The first road, unless it is ruled out or there is nothing to answer from."""
-    if not ranked or ranked[0].blockers or nothing_to_build_from(needs):
-        return None
-    return ranked[0]
-
-
-def nothing_to_build_from(needs: Needs) -> bool:
-    """Questions about the company's own facts, and nothing that holds the answers."""
-    if needs.goal != "new_facts":
-        return False
-    if needs.data is None:
-        return needs.data_kind == "none"
-    return not needs.data.n_documents and not needs.data.n_qa_pairs
+def winner(ranked: tuple[Ranked, ...]) -> Ranked | None:
+    """The first road, unless it is ruled out."""
+    return ranked[0] if ranked and not ranked[0].blockers else None
 
 
 def road_label(item: Ranked) -> str:
     """The road's name for people, with its method where it has one."""
     name = t(f"advice.approach.{item.road.approach}")
-    return f"{name} · {t(f'advice.form.{item.road.method}')}" if item.road.method else name
+    return f"{name} / {t(f'advice.form.{item.road.method}')}" if item.road.method else name
 
 
 Alteration = tuple[str, str, Any, str, Needs]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from advisor.errors import AnswersError, Fault
-from advisor.types import Answer, Answers, Language, MachineFacts, Needs, Scalar
+from advisor.questions import Questionnaire, Unreadable
+from advisor.rules import holds
+from advisor.types import Answers, Language, MachineFacts, Needs
 from knowledge.catalog.loader import did_you_mean, find_gpu, load
-from knowledge.catalog.records import Question
 from knowledge.corpus.types import DataFacts
 
 GIVEN = ("asked", "flag", "file", "env")
 """Sources of an answer that a person gave, as against detected or assumed."""
 FACTS_GOALS = ("new_facts", "domain_reasoning")
 """Goals whose roads need the company's own material."""
-_MULTIPLES = {"千": 1_000, "万": 10_000, "億": 100_000_000, "k": 1_000, "m": 1_000_000}
-_YES_NO = {True: "yes", False: "no"}
 RENTED_CARDS = {"colab": "T4", "kaggle": "T4", "cloud": "A100 80GB SXM4"}
 """The card one gets: Colab's and Kaggle's free tiers give a T4; a cloud rents out 80 GB cards."""
 
@@ -99,86 +96,27 @@ def count_examples(goal: str, kind: str | None, data: DataFacts | None) -> int |
     return data.n_rewrites or data.n_qa_pairs or data.n_labelled
 
 
-def parse(question: Question, value: Scalar) -> Scalar | None:
-    """The value in the question's own form, or None if it cannot be one.
-
-    Full-width digits, thousands separators and 万/億 are understood; yes/no questions take true
-    and false.
-    """
-    if question.kind == "choice":
-        return _choice(question, value)
-    if question.kind in ("integer", "number"):
-        number = value if isinstance(value, int | float) else _number(str(value))
-        if number is None or isinstance(number, bool) or number != number:
-            return None
-        if question.kind == "integer":
-            return int(number) if number == int(number) else None
-        return float(number)
-    return str(value)
-
-
-def _choice(question: Question, value: Scalar) -> str | None:
-    text = _YES_NO[value] if isinstance(value, bool) else str(value)
-    text = unicodedata.normalize("NFKC", text).strip()
-    for choice in question.choices:
-        if choice.lower() == text.lower():
-            return choice
-    if question.choices_from:
-        for id_, record in load(question.choices_from).items():
-            if text.lower() in (id_.lower(), str(getattr(record, "name", id_)).lower()):
-                return id_
-    return None
-
-
-def _number(text: str) -> float | None:
-    text = unicodedata.normalize("NFKC", text).strip().lower().replace(",", "")
-    match = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)\s*([千万億km]?)\s*(?:円|日|秒|回|jpy|yen|s)?", text)
-    if match is None:
-        return None
-    return float(match[1]) * _MULTIPLES.get(match[2], 1)
-
-
 def _values(answers: Answers, faults: list[Fault]) -> dict[str, Any]:
     """Every answer in its question's form; what cannot be is a fault."""
-    questions = load("questions")
-    settings = load("settings")
+    questionnaire = Questionnaire()
+    questions = questionnaire.questions
     values: dict[str, Any] = {}
     for answer in answers:
         question = questions.get(answer.id)
         if question is None:
+            settings = load("settings")
             if answer.id not in settings:
-                known = [*questions, *settings]
-                near = ", ".join(did_you_mean(answer.id, known)) or "okakae ask"
-                faults.append(Fault("needs-unknown-id", answer.id, (("near", near),)))
-            continue
-        if answer.value == "" and question.kind in ("path", "text"):
-            continue
-        value = parse(question, answer.value)
-        detected_card = answer.id == "gpu" and answer.source == "detected"
-        if value is None and detected_card:
-            value = str(answer.value)
-        if (fault := _value_fault(question, answer, value)) is not None:
-            faults.append(fault)
-        else:
-            values[answer.id] = value
+                near = ", ".join(did_you_mean(answer.id, [*questions, *settings]))
+                faults.append(Fault("needs-unknown-id", answer.id, (("near", near or "-"),)))
+        elif answer.id == "gpu" and answer.source == "detected":
+            # The driver's own name of a card the catalog may not hold.
+            values[answer.id] = str(answer.value)
+        elif answer.value != "" or not question.optional:
+            try:
+                values[answer.id] = questionnaire.parse(question, answer.value)
+            except Unreadable as error:
+                faults.append(error.fault)
     return values
-
-
-def _value_fault(question: Question, answer: Answer, value: Scalar | None) -> Fault | None:
-    if value is None and question.kind == "choice":
-        allowed = ", ".join(question.choices)
-        values = (("value", answer.value), ("allowed", allowed))
-        return Fault("needs-not-a-choice", answer.id, values)
-    if value is None:
-        return Fault("needs-not-a-number", answer.id, (("value", answer.value),))
-    if isinstance(value, int | float) and question.kind in ("integer", "number"):
-        low = question.min if question.min is not None else value
-        high = question.max if question.max is not None else value
-        if not low <= value <= high:
-            return Fault(
-                "needs-out-of-range", answer.id, (("value", value), ("low", low), ("high", high))
-            )
-    return None
 
 
 def _missing(
@@ -235,8 +173,6 @@ def _gpu(answered: Any, machine: MachineFacts | None) -> tuple[str | None, float
 
 def _unknowns(answers: Answers, values: Mapping[str, Any]) -> tuple[str, ...]:
     """The questions nobody answered yet, in the questionnaire's order."""
-    from advisor.rules import holds
-
     known = {a.id for a in answers if a.source != "default"}
     return tuple(
         id_

@@ -90,7 +90,7 @@ def _typed(given: Scalar, setting: Setting) -> Scalar:
 
 
 def _fault(id_: str, value: Scalar, setting: Setting) -> Fault | None:
-    if setting.choices and not setting.open_choices and value not in setting.choices:
+    if setting.choices and value not in setting.choices:
         allowed = ", ".join(map(str, setting.choices))
         return Fault("setting-not-a-choice", id_, (("value", value), ("allowed", allowed)))
     if setting.type in ("integer", "number"):
@@ -107,6 +107,10 @@ def _implied(executor: str, option: Option, needs: Needs) -> dict[str, tuple[Sca
     values: dict[str, tuple[Scalar, str]] = {"model": _model(option, needs)}
     if executor == "finetune":
         values |= _by_examples(needs)
+        if not needs.vram_gib:
+            # Recomputing activations saves GPU memory; RAM is seldom what a CPU run lacks.
+            reason = t("plan.why.cpu-no-checkpointing")
+            values["finetune.gradient_checkpointing"] = (False, reason)
     if executor == "rag" and values["model"][0] == "starter":
         # Measured in bench/: the 270M starter garbles what it was given; quoting does not.
         values["rag.answer"] = ("extractive", t("plan.why.starter-quotes"))

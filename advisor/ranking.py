@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from advisor.base_model import Base, Estimator
-from advisor.blockers import blockers
+from advisor.blockers import blockers, material_blockers
 from advisor.options import ROADS, Road, offered
-from advisor.rules import Fired, facts_of, fired
+from advisor.rules import Fired, facts_of, fired, score
 from advisor.types import Estimate, Needs, Reason
 
 # Scores nearer than this count as equal, and the cheaper road comes first.
@@ -37,9 +37,30 @@ def rank(needs: Needs, estimator: Estimator) -> tuple[Ranked, ...]:
     return tuple(sorted((_ranked(road, needs, estimator) for road in offered(needs)), key=_place))
 
 
+def leader(needs: Needs, estimator: Estimator) -> Ranked | None:
+    """The first open road alone; what cannot lead is neither given a model nor estimated."""
+    by_score: dict[int, list[Road]] = {}
+    for road in offered(needs):
+        if not material_blockers(road, needs):
+            facts = facts_of(needs, base_params_b=_size(road, needs, estimator))
+            by_score.setdefault(round(score(road.key, facts) / TIE), []).append(road)
+    for equals in (by_score[key] for key in sorted(by_score, reverse=True)):
+        made = (_ranked(road, needs, estimator) for road in equals)
+        if found := [item for item in made if not item.blockers]:
+            return min(found, key=_place)
+    return None
+
+
+def _size(road: Road, needs: Needs, estimator: Estimator) -> float | None:
+    """Rules ask for the model's size only where retrieval and tuning work together."""
+    if road.approach != "hybrid":
+        return None
+    return estimator.base(road.approach, road.method, needs).params_b
+
+
 def _ranked(road: Road, needs: Needs, estimator: Estimator) -> Ranked:
     base = estimator.base(road.approach, road.method, needs)
-    facts = facts_of(needs, base_params_b=base.params_b)
+    facts = facts_of(needs, base_params_b=_size(road, needs, estimator))
     moved = fired(road.key, facts)
     estimates = estimator.of(road.approach, road.method, base.model_id, needs)
     total = round(sum(f.weight for f in moved), 6)

@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 
 from advisor.base_model import Estimator
-from advisor.flips import MOST_FLIPS, flips, nothing_to_build_from, winner
+from advisor.blockers import nothing_to_build_from
+from advisor.flips import MOST_FLIPS, flips, winner
 from advisor.ranking import Ranked, confidences, rank
 from advisor.rules import Fired, facts_of
 from advisor.texts import t
@@ -35,7 +36,7 @@ def recommend(needs: Needs, *, today: date | None = None) -> Recommendation:
     turning = flips(needs, ranked, estimator)
     unknowns = _unknowns(needs, {flip.fact for flip in turning})
     sure = confidences(ranked, len(unknowns))
-    best = winner(needs, ranked)
+    best = winner(ranked)
     options = tuple(
         _option(place, item, sure[item.road]) for place, item in enumerate(ranked, start=1)
     )

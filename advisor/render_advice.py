@@ -57,7 +57,7 @@ class _Page:
     def road(self, option: Option) -> str:
         name = self._session.t(f"advice.approach.{option.approach}")
         form = option.method or option.variant
-        return f"{name} · {self._session.t(f'advice.form.{form}')}" if form else name
+        return f"{name} / {self._session.t(f'advice.form.{form}')}" if form else name
 
     def heading(self, text_id: str) -> None:
         self._console.print()
@@ -152,12 +152,12 @@ class _Page:
         return f"{values} {self._session.t(f'advice.unit.{unit_id}')}"
 
     def blocked(self, options: Iterable[Option]) -> None:
-        texts = [
-            f"{self.road(option)}: {reason.text}"
-            for option in options
-            for reason in option.reasons
-            if reason.effect == "blocks"
-        ]
+        roads_by_text: dict[str, list[str]] = {}
+        for option in options:
+            for reason in option.reasons:
+                if reason.effect == "blocks":
+                    roads_by_text.setdefault(reason.text, []).append(self.road(option))
+        texts = (f"{', '.join(roads)}: {text}" for text, roads in roads_by_text.items())
         self.items("advice.blockers", texts)
 
 

@@ -129,6 +129,7 @@ def facts_of(needs: Needs, *, base_params_b: float | None = None) -> dict[str, A
         "budget_jpy": needs.budget_jpy,
         "deadline_days": needs.deadline_days,
         "traffic_per_day": needs.traffic_per_day,
+        "target_score": needs.target_score,
         "target_latency_s": needs.target_latency_s,
         "skills": needs.skills,
     }

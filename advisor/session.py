@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import click
 
-from advisor.errors import Forbidden, Interrupted, OkakaeError
+from advisor.errors import Forbidden, Interrupted, OkakaeError, UsageError
 from advisor.texts import current_lang, has_text, set_lang, t
 from advisor.types import Language
 
@@ -210,8 +210,22 @@ def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any
     except (click.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:
+        known = _as_knowledge_error(error)
+        if known is not None:
+            report_error(known, session)
+            raise click.exceptions.Exit(known.exit_code) from None
         _bug(error, session)
         raise click.exceptions.Exit(1) from None
+
+
+def _as_knowledge_error(error: Exception) -> OkakaeError | None:
+    """A company's own knowledge file that cannot be read is its error, not a bug of ours."""
+    from knowledge.catalog.loader import CatalogError
+
+    if not isinstance(error, CatalogError):
+        return None
+    path = str(error.path)
+    return UsageError("knowledge-file", where=path, path=path, fault="; ".join(error.faults))
 
 
 def _allow(_ctx: click.Context, _param: click.Parameter, value: str | None) -> frozenset[str]:
@@ -255,7 +269,9 @@ def okakae_command(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], cl
             key = flags[0].lstrip("-")
             callback = click.option(*flags, help=_help(key), **options)(callback)
         help_id = f"command.{name}.help"
-        return click.command(name, help=t(help_id) if has_text(help_id) else "", **attrs)(callback)
+        text = t(help_id) if has_text(help_id) else ""
+        command: click.Command = click.command(name, help=text, **attrs)(callback)
+        return command
 
     return decorate
 

@@ -1,0 +1,129 @@
+"""Memory, time and money of a set-up before anything runs: closed forms, ranges and their basis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from advisor.estimate.inference import inference_memory
+from advisor.estimate.memory import Memory, training_memory
+from advisor.estimate.money import Fit, OfferCost, electricity_jpy, fits, offer_costs
+from advisor.estimate.roads import estimates_for_option
+from advisor.estimate.settings import EstimateSettings, check, runs_on
+from advisor.estimate.shapes import Shapes, find_shapes
+from advisor.estimate.time import training_hours
+from advisor.types import Estimate
+from knowledge.catalog.loader import load
+from knowledge.catalog.records import Gpu
+
+__all__ = [
+    "EstimateSettings",
+    "Fit",
+    "Memory",
+    "OfferCost",
+    "SetupEstimate",
+    "Shapes",
+    "estimate",
+    "estimates_for_option",
+    "find_shapes",
+    "fits",
+    "inference_memory",
+    "training_memory",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SetupEstimate:
+    """Everything known about one training set-up before it runs."""
+
+    settings: EstimateSettings
+    shapes: Shapes
+    memory: Memory
+    fits: tuple[Fit, ...]
+    hours: Estimate | None
+    """On the card named, else on the cheapest one for hire that fits, else on a CPU asked for."""
+    hours_on: str
+    offers: tuple[OfferCost, ...]
+    own_electricity_jpy: Estimate | None
+    would_fit_if: Mapping[str, float]
+    """Changes that need less, with the GiB the card would then have to have (high end)."""
+
+
+def estimate(settings: EstimateSettings, *, ram_gib: float | None = None) -> SetupEstimate:
+    """Estimate one set-up.
+
+    Args:
+        ram_gib: main memory of this machine, compared with when the device is a CPU.
+
+    Raises:
+        UsageError: the set-up is impossible; every fault is named.
+    """
+    shapes, gpu = check(settings)
+    memory = training_memory(shapes, settings)
+    on_cpu = settings.device == "cpu"
+
+    def hours_on(card: Gpu) -> Estimate | None:
+        return training_hours(shapes, settings, card) if runs_on(settings, card) else None
+
+    offers = () if on_cpu else tuple(offer_costs(memory.estimate, hours_on, gpus=settings.gpus))
+    hours, where = training_hours(shapes, settings, gpu), gpu.id if gpu else "cpu"
+    if hours is None and offers:
+        hours, where = offers[0].hours, offers[0].gpu
+    watts = "cpu_machine_watts" if on_cpu else "gpu_machine_watts"
+    own = electricity_jpy(hours, watts) if hours is not None and (on_cpu or gpu) else None
+    return SetupEstimate(
+        settings=settings,
+        shapes=shapes,
+        memory=memory,
+        fits=_fits(settings, memory.estimate, gpu, ram_gib),
+        hours=hours,
+        hours_on=where,
+        offers=offers,
+        own_electricity_jpy=own,
+        would_fit_if=_savings(shapes, settings, memory),
+    )
+
+
+def _fits(
+    settings: EstimateSettings, needed: Estimate, gpu: Gpu | None, ram_gib: float | None
+) -> tuple[Fit, ...]:
+    """The card named first, then every product of the catalog; on a CPU this machine's memory."""
+    if settings.device == "cpu":
+        if ram_gib is None:
+            return ()
+        return (Fit("cpu", ram_gib, needed.high <= ram_gib, ram_gib - needed.high),)
+    cards = [card for card in load("gpus").values() if not card.generic and card is not gpu]
+    ordered = sorted(cards, key=lambda card: (card.usable_gib, card.id))
+    return tuple(
+        fits(needed, card, runs=runs_on(settings, card))
+        for card in ([gpu] if gpu else []) + ordered
+    )
+
+
+def _savings(shapes: Shapes, settings: EstimateSettings, memory: Memory) -> dict[str, float]:
+    """What a person can change to need less, and what that brings; only what really saves."""
+    changes: dict[str, EstimateSettings] = {}
+    if settings.batch_size > 1:
+        changes["batch"] = replace(
+            settings,
+            batch_size=1,
+            grad_accum=settings.batch_size * settings.grad_accum,
+        )
+    if not settings.gradient_checkpointing:
+        changes["checkpointing"] = replace(settings, gradient_checkpointing=True)
+    if settings.method == "full":
+        changes["lora"] = replace(settings, method="lora")
+    if settings.method != "qlora":
+        changes["qlora"] = replace(settings, method="qlora")
+    if settings.seq_len > 512:
+        changes["shorter"] = replace(settings, seq_len=settings.seq_len // 2)
+    if settings.loss == "full":
+        changes["tiled"] = replace(settings, loss="tiled", padded=settings.masked)
+    found = {
+        name: training_memory(shapes, changed).estimate.high for name, changed in changes.items()
+    }
+    return {
+        name: high
+        for name, high in sorted(found.items(), key=lambda item: item[1])
+        if high < memory.estimate.high * 0.98
+    }

@@ -43,7 +43,7 @@ class LayerBytes:
 
 def layer_bytes(shapes: Shapes, settings: EstimateSettings) -> LayerBytes:
     """What one layer keeps per token for this method, attention kernel and precision."""
-    masked = settings.padded
+    masked = settings.masked
     eager = settings.attention == "eager" or shapes.family.eager_only
     full = settings.method == "full"
     attention, scores = _attention(shapes, settings, eager, masked)
@@ -116,11 +116,11 @@ def _adapter_inputs(shapes: Shapes, settings: EstimateSettings, eager: bool) -> 
     precision and keeps that); bf16 adapters on a half-precision stream share what is there.
     """
     targets = shapes.targets(settings.targets)
-    own_copy = settings.adapter_bytes == SINGLE or settings.lora_dropout > 0
+    own_copy = settings.adapter_bytes == SINGLE or settings.dropout > 0
     width = HALF if settings.autocast or settings.adapter_bytes == HALF else SINGLE
     middle = width * settings.lora_rank * len(targets)
     dropout = 0.0
-    if settings.lora_dropout > 0:
+    if settings.dropout > 0:
         mask = 1 if settings.device == "cuda" else settings.adapter_bytes
         dropout = float(mask * sum(target.d_in for target in targets))
     if own_copy:

@@ -50,7 +50,6 @@ class Family:
     """Dropout inside the layers is on by default (GPT-2's published configurations)."""
 
 
-
 FAMILIES: Mapping[str, Family] = {
     "llama": Family(),
     "mistral": Family(),
@@ -62,9 +61,7 @@ FAMILIES: Mapping[str, Family] = {
         attention_output_copied=True,
     ),
     "gemma": Family(norm="rms_fp32", tied_by_default=True),
-    "gemma2": Family(
-        norm="rms_fp32", norms_per_layer=4, tied_by_default=True, eager_only=True
-    ),
+    "gemma2": Family(norm="rms_fp32", norms_per_layer=4, tied_by_default=True, eager_only=True),
     "gemma3": Family(norm="rms_fp32", norms_per_layer=4, qk_norm=True, tied_by_default=True),
     "phi": Family(
         attention=("q_proj", "k_proj", "v_proj", "dense"),

@@ -8,7 +8,7 @@ largest phase, never the sum of all terms.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.estimate.activations import layer_bytes, recompute_transient
 from advisor.estimate.settings import EstimateSettings
@@ -81,17 +81,13 @@ class Memory:
 def training_memory(shapes: Shapes, settings: EstimateSettings) -> Memory:
     """Peak memory of one training process (one of `gpus`, each holding the whole model)."""
     terms = _terms(shapes, settings)
-    phases = {
-        phase: sum(t.value for t in terms if t.phase in ("all", phase)) for phase in PHASES
-    }
+    phases = {phase: sum(t.value for t in terms if t.phase in ("all", phase)) for phase in PHASES}
     if settings.loss == "full":
         del phases["evaluation"]
     phase = max(phases, key=lambda name: phases[name])
     allocated = phases[phase]
     mask = 0.0
-    if settings.batch_size > 1 and not settings.padded:
-        from dataclasses import replace
-
+    if settings.batch_size > 1 and not settings.masked:
         # Nobody knows yet whether rows differ in length: the mask that padding costs is in `high`.
         with_mask = _terms(shapes, replace(settings, padded=True))
         mask = sum(t.value for t in with_mask if t.phase in ("all", phase)) - allocated
@@ -115,7 +111,6 @@ def _counted(
     else:
         reserved, outside = allocated * spread.reserved, CONTEXT_GIB
         low, high = allocated * spread.low, (allocated + mask) * spread.reserved * spread.high
-        # Below compute capability 8.0 grouped-query attention has no fused kernel of its own.
     nccl = NCCL_GIB if settings.gpus > 1 and settings.device == "cuda" else 0.0
     device = reserved + outside[1] + nccl
     estimate = Estimate(
@@ -206,7 +201,7 @@ def _step(shapes: Shapes, settings: EstimateSettings) -> tuple[float, float, flo
     tokens, d, vocab = settings.tokens, shapes.hidden, shapes.vocab
     full = settings.method == "full"
     layer = layer_bytes(shapes, settings)
-    mask = settings.seq_len if settings.padded else 0.0
+    mask = settings.seq_len if settings.masked else 0.0
     rotary = 0.0 if shapes.family.learned_positions else 4.0 * shapes.head_dim
     outside = tokens * (8.0 + mask) + settings.seq_len * rotary
     # The final norm, and for a trained head its input; frozen input embeddings spare the first

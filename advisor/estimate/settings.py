@@ -33,7 +33,7 @@ class EstimateSettings:
     method: TuningMethod = "qlora"
     seq_len: int = 1024
     batch_size: int = 4
-    grad_accum: int = 4
+    grad_accum: int = 2
     lora_rank: int = 16
     targets: str = "all-linear"
     gradient_checkpointing: bool = True
@@ -47,9 +47,11 @@ class EstimateSettings:
     gpu: str | None = None
     gpus: int = 1
     device: str = "cuda"
-    lora_dropout: float = 0.0
-    padded: bool = False
-    """Rows of a batch differ in length, so that attention gets a mask (costs memory)."""
+    lora_dropout: float | None = None
+    """None: 0.05 as in okakae's recipe, none in a plain loop."""
+    padded: bool | None = None
+    """Whether rows of a batch differ in length, so that attention gets a mask (costs memory).
+    None: as in okakae's runs, where batches of several rows do; not in a plain loop."""
     double_quant: bool = True
 
     @property
@@ -61,6 +63,20 @@ class EstimateSettings:
     def mean_tokens(self) -> float:
         """Tokens of a typical example."""
         return float(self.tokens_per_example or max(1, self.seq_len // 2))
+
+    @property
+    def dropout(self) -> float:
+        """Dropout before the adapters."""
+        if self.lora_dropout is not None:
+            return self.lora_dropout
+        return 0.05 if self.loss == "tiled" else 0.0
+
+    @property
+    def masked(self) -> bool:
+        """Whether attention gets a padding mask."""
+        if self.padded is not None:
+            return self.padded
+        return self.loss == "tiled" and self.batch_size > 1
 
     @property
     def autocast(self) -> bool:
@@ -88,10 +104,11 @@ def check(settings: EstimateSettings) -> tuple[Shapes, Gpu | None]:
         UsageError: with every fault of the set-up.
     """
     faults = [*_choices(settings), *_counts(settings)]
-    shapes, gpu = None, None
+    shapes, gpu, alone = None, None, None
     try:
         shapes = find_shapes(settings.model)
     except UsageError as error:
+        alone = error
         faults.append(Fault(error.ref, "--model", tuple(error.values.items())))
         faults.extend(error.faults)
     if settings.gpu is not None:
@@ -103,9 +120,19 @@ def check(settings: EstimateSettings) -> tuple[Shapes, Gpu | None]:
         faults += _fits_model(settings, shapes)
     if gpu is not None:
         faults += _fits_gpu(settings, gpu)
+    if alone is not None and len(faults) == 1 + len(alone.faults):
+        raise alone
+    if len(faults) == 1 and faults[0].ref == "gpu-unknown":
+        raise UsageError("gpu-unknown", where="--gpu", **dict(faults[0].values))
     if faults or shapes is None:
         raise UsageError("estimate-impossible", faults=tuple(faults), n=len(faults))
     return shapes, gpu
+
+
+def runs_on(settings: EstimateSettings, gpu: Gpu) -> bool:
+    """Whether the card has the kernels the method needs; a size class is taken to have them."""
+    capability = float(gpu.compute_capability or 99)
+    return settings.method != "qlora" or capability >= NF4_COMPUTE_CAPABILITY
 
 
 def _choices(settings: EstimateSettings) -> list[Fault]:
@@ -162,8 +189,7 @@ def _fits_gpu(settings: EstimateSettings, gpu: Gpu) -> list[Fault]:
     faults = []
     if settings.device == "cpu":
         faults.append(Fault("gpu-on-cpu", "--gpu", (("gpu", gpu.id),)))
-    capability = float(gpu.compute_capability or 99)
-    if settings.method == "qlora" and capability < NF4_COMPUTE_CAPABILITY:
+    if not runs_on(settings, gpu):
         values = (("gpu", gpu.id), ("capability", gpu.compute_capability))
         faults.append(Fault("qlora-unsupported", "--method", values))
     return faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,9 @@ def find_shapes(ref: str) -> Shapes:
     if path.suffix == ".json" or path.is_file():
         return of_config(path)
     near = did_you_mean(ref, load("models"))
-    raise UsageError("model-unknown", where="--model", model=ref, near=", ".join(near) or "-")
+    raise UsageError(
+        "estimate-model-unknown", where="--model", model=ref, near=", ".join(near) or "-"
+    )
 
 
 def of_model(model: Model) -> Shapes:
@@ -267,7 +269,5 @@ def _finished(
         **given,
     )
     if counted or not params:
-        from dataclasses import replace
-
         return replace(shapes, params=count_params(shapes))
     return shapes

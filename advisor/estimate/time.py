@@ -76,7 +76,7 @@ def tokens_per_second(
     if settings.device == "cpu":
         low, likely, high = (rate * 1e12 / flops for rate in CPU_TFLOPS)
         return low, likely, high
-    peak = None if gpu is None else _peak_tflops(gpu)
+    peak = None if gpu is None else rated(gpu).tensor_tflops
     if gpu is None or peak is None:
         return None
     capability = float(gpu.compute_capability or 8.0)
@@ -91,9 +91,7 @@ def tokens_per_second(
     return low, likely, high
 
 
-def training_hours(
-    shapes: Shapes, settings: EstimateSettings, gpu: Gpu | None
-) -> Estimate | None:
+def training_hours(shapes: Shapes, settings: EstimateSettings, gpu: Gpu | None) -> Estimate | None:
     """Hours from start to the saved model; None where no rate can be stated."""
     rates = tokens_per_second(shapes, settings, gpu)
     if rates is None:
@@ -108,10 +106,8 @@ def training_hours(
     return Estimate(low, middle, high, "hours", f"formula:flops+{where}-2026-11")
 
 
-def _peak_tflops(gpu: Gpu) -> float | None:
-    if gpu.tensor_tflops is not None:
-        return gpu.tensor_tflops
-    similar = load("gpus").get(gpu.similar)
-    if similar is not None:
-        return similar.tensor_tflops
-    return gpu.fp32_tflops
+def rated(gpu: Gpu) -> Gpu:
+    """The card whose published rates stand for `gpu`: itself, or the one its size class names."""
+    if gpu.tensor_tflops is not None or not gpu.similar:
+        return gpu
+    return load("gpus").get(gpu.similar, gpu)

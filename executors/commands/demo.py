@@ -22,7 +22,7 @@ def demo(session: Session, folder: Path | None, resume: bool) -> None:
     """Recommend, plan, apply three roads, compare, report."""
     from advisor.answers import gather
     from advisor.recommend import recommend
-    from advisor.render_advice import recommendation as show_recommendation
+    from advisor.render_advice import show_recommendation
 
     from advisor.needs import needs
     from executors.commands.compare import show

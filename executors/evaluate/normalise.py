@@ -46,7 +46,10 @@ def _sudachi() -> tuple[Any, Any] | None:
         from sudachipy import Dictionary, SplitMode
     except ModuleNotFoundError:
         return None
-    return Dictionary().create(), SplitMode.A
+    dictionary = Dictionary()
+    # sudachipy 0.6.11 renamed it and warns about the old name.
+    make = getattr(dictionary, "tokenizer", None) or dictionary.create
+    return make(), SplitMode.A
 
 
 def japanese_words_by() -> str:

@@ -71,7 +71,8 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     z2 = Z_95 * Z_95
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounded, so that the end at a share of 0 or 1 is 0 or 1 itself.
+    return max(0.0, round(centre - half, 12)), min(1.0, round(centre + half, 12))
 
 
 def detectable_difference(n: int, paired_sd: float = PRIOR_PAIRED_SD) -> float:

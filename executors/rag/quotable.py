@@ -30,6 +30,8 @@ class Quotable:
     """Its place within the chunk."""
     parent: int
     """The place of its lead, or -1."""
+    same_line: bool = False
+    """Whether it goes on the line of the sentence before it."""
 
     @property
     def whole(self) -> str:
@@ -76,7 +78,8 @@ def _prose(body: str, first: int) -> Iterator[Quotable]:
         marked = bool(MARKER.match(raw)) and starts_line
         indent = span.start - _line_start(body, span) if starts_line else None
         lead = _lead(above, indent, marked)
-        quotable = Quotable(text, lead.text if lead else "", at, lead.at if lead else -1)
+        place = lead.at if lead else -1
+        quotable = Quotable(text, lead.text if lead else "", at, place, not starts_line)
         at += 1
         yield quotable
         if indent is not None:

@@ -24,7 +24,8 @@ _CACHE = 4096
 _MOST_QUOTES = 3
 _MOST_CHARACTERS = {True: 260, False: 480}
 """Of an answer, for Japanese and for other scripts."""
-_NEAR_BEST = 0.82
+_NEAR_BEST = 0.76
+_STILL_ASKED = 0.5
 _GOES_ON = re.compile(
     r"^(?:ただし|但し|なお|また|この場合|その場合|その際|これ(?:は|ら)|それ以外"
     r"|however|but |this |these |if so|otherwise)",
@@ -38,10 +39,10 @@ class Weights:
 
     words: float = 1.0
     context: float = 0.5
-    pairs: float = 0.6
+    pairs: float = 1.6
     meaning: float = 0.9
-    passage: float = 0.9
-    form: float = 0.7
+    passage: float = 0.4
+    form: float = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,21 @@ class Quote:
     """Share of the expected forms (a date, a sum …) shown; 0.5 when none is expected."""
 
 
+SIGNS = ("words", "context", "pairs", "passage", "form", "meaning")
+
+
 @dataclass(slots=True)
-class _Candidate:
+class Candidate:
+    """Something quotable from one chunk, with the signs that it answers the question."""
+
     hit: Hit
     rank: int
     quotable: Quotable
+    signs: dict[str, float]
     score: float = 0.0
+
+    def weigh(self, weights: Weights) -> None:
+        self.score = sum(getattr(weights, name) * sign for name, sign in self.signs.items())
 
 
 class Quoter:
@@ -73,51 +83,51 @@ class Quoter:
 
     def quote(self, question: str, hits: Sequence[Hit]) -> Quote | None:
         """The best quotation for a question from the first chunks of `hits`; None without text."""
-        found = [
-            _Candidate(hit, rank, quotable)
-            for rank, hit in enumerate(hits[:READ_CHUNKS])
-            for quotable in quotables(hit.chunk.text)
-        ]
-        found = _once(found)
-        if not found:
-            return None
-        self._score(question, found)
-        chosen = _choose(question, found)
-        best = max(chosen, key=lambda c: c.score)
-        text = _compose(chosen)
-        rows = dict.fromkeys([best.hit.row, *(c.hit.row for c in chosen)])
-        return Quote(text, tuple(rows), best.score, fulfilled(expected(question), text))
+        found = self.candidates(question, hits)
+        return compose(question, found, self._weights) if found else None
 
-    def _score(self, question: str, found: list[_Candidate]) -> None:
+    def candidates(self, question: str, hits: Sequence[Hit]) -> list[Candidate]:
+        """Everything quotable in the first chunks with its signs, likeliest first."""
+        found = _once(
+            [
+                Candidate(hit, rank, quotable, {})
+                for rank, hit in enumerate(hits[:READ_CHUNKS])
+                for quotable in quotables(hit.chunk.text)
+            ]
+        )
+        if not found:
+            return []
+        self._read(question, found)
+        for candidate in found:
+            candidate.weigh(self._weights)
+        found.sort(key=_order)
+        likely = found[:_EMBEDDED]
+        cosines = self._cosines(question, [c.quotable.whole for c in likely])
+        low, high = float(cosines.min()), float(cosines.max())
+        for candidate, cosine in zip(likely, cosines, strict=True):
+            candidate.signs["meaning"] = (float(cosine) - low) / ((high - low) or 1.0)
+        return found
+
+    def _read(self, question: str, found: Sequence[Candidate]) -> None:
+        """Set every candidate's signs that need no model."""
         index = self._retriever.index
         by = index.facts.words_by
-        weights = {word: index.sparse.idf(word) for word in set(content_words(question, by))}
-        whole = sum(weights.values()) or 1.0
+        rarity = {word: index.sparse.idf(word) for word in set(content_words(question, by))}
+        whole = sum(rarity.values()) or 1.0
         asked = character_pairs(question)
         forms = expected(question)
-        top = max(hit.hit.score for hit in found) or 1.0
-        w = self._weights
+        top = max(candidate.hit.score for candidate in found) or 1.0
         for candidate in found:
             quotable, chunk = candidate.quotable, candidate.hit.chunk
             own = set(content_words(quotable.text, by))
             near = set(content_words(f"{chunk.context}\n{quotable.lead}", by)) - own
-            words = sum(weights[word] for word in own & weights.keys()) / whole
-            context = sum(weights[word] for word in near & weights.keys()) / whole
-            pairs = len(asked & character_pairs(quotable.text)) / (len(asked) or 1)
-            candidate.score = (
-                w.words * words
-                + w.context * context
-                + w.pairs * pairs
-                + w.passage * _standing(candidate.hit.score, top, candidate.rank)
-                + w.form * fulfilled(forms, quotable.text)
-            )
-        found.sort(key=lambda c: (-c.score, c.rank, c.quotable.at))
-        near_best = found[:_EMBEDDED]
-        cosines = self._cosines(question, [c.quotable.whole for c in near_best])
-        low, high = float(cosines.min()), float(cosines.max())
-        for candidate, cosine in zip(near_best, cosines, strict=True):
-            candidate.score += w.meaning * ((float(cosine) - low) / ((high - low) or 1.0))
-        found.sort(key=lambda c: (-c.score, c.rank, c.quotable.at))
+            candidate.signs = {
+                "words": sum(rarity[word] for word in own & rarity.keys()) / whole,
+                "context": sum(rarity[word] for word in near & rarity.keys()) / whole,
+                "pairs": len(asked & character_pairs(quotable.text)) / (len(asked) or 1),
+                "passage": _standing(candidate.hit.score, top, candidate.rank),
+                "form": fulfilled(forms, quotable.text),
+            }
 
     def _cosines(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
         import numpy as np
@@ -139,60 +149,70 @@ def _standing(score: float, top: float, rank: int) -> float:
     return 0.7 / (1 + rank) + 0.3 * max(0.0, score / top)
 
 
-def _once(found: list[_Candidate]) -> list[_Candidate]:
+def _once(found: list[Candidate]) -> list[Candidate]:
     """Without what overlapping chunks say twice."""
-    seen: dict[tuple[str, str], _Candidate] = {}
+    seen: dict[tuple[str, str], Candidate] = {}
     for candidate in found:
         seen.setdefault((candidate.hit.chunk.doc_id, candidate.quotable.whole), candidate)
     return list(seen.values())
 
 
-def _choose(question: str, found: list[_Candidate]) -> list[_Candidate]:
-    """The best candidate, what hangs on it, and what the question still asks for."""
-    best = found[0]
-    forms = expected(question)
-    room = _MOST_CHARACTERS[_is_wide(best.quotable.text)] - len(best.quotable.whole)
+def compose(question: str, found: list[Candidate], weights: Weights) -> Quote:
+    """The answer made of the best candidate, what hangs on it, and what is still asked for."""
+    for candidate in found:
+        candidate.weigh(weights)
+    found.sort(key=_order)
+    best, forms = found[0], expected(question)
     chosen = [best]
-    for candidate in [*_hanging(best, found), *_others(best, found)]:
-        if len(chosen) > _MOST_QUOTES + len(_hanging(best, found)):
-            break
-        if candidate in chosen or len(candidate.quotable.whole) > room:
+    room = _MOST_CHARACTERS[_is_wide(best.quotable.text)] - len(best.quotable.whole)
+    hanging = _hanging(best, found)
+    for candidate in [*hanging, *_others(best, found)]:
+        size = len(candidate.quotable.text)
+        if candidate in chosen or size > room or len(chosen) > len(hanging) + _MOST_QUOTES:
             continue
         shown = fulfilled(forms, "\n".join(c.quotable.text for c in chosen))
         more = fulfilled(forms, "\n".join(c.quotable.text for c in [*chosen, candidate]))
-        wanted = (
-            candidate.quotable.parent == best.quotable.at
+        if (
+            candidate in hanging
             or candidate.score >= _NEAR_BEST * best.score
-            or (more > shown and candidate.score >= 0.5 * best.score)
-            or _continues(best, candidate)
-        )
-        if wanted:
+            or (more > shown and candidate.score >= _STILL_ASKED * best.score)
+        ):
             chosen.append(candidate)
-            room -= len(candidate.quotable.whole)
-    return sorted(chosen, key=lambda c: (c.rank, c.quotable.at))
+            room -= size
+    chosen.sort(key=lambda c: (c.rank, c.quotable.at))
+    text = _joined(chosen)
+    rows = dict.fromkeys([best.hit.row, *(c.hit.row for c in chosen)])
+    return Quote(text, tuple(rows), best.score, fulfilled(forms, text))
 
 
-def _hanging(best: _Candidate, found: Sequence[_Candidate]) -> list[_Candidate]:
-    """The items of a list whose introduction is the best candidate, and what goes on from it."""
+def _order(candidate: Candidate) -> tuple[float, int, int]:
+    return -candidate.score, candidate.rank, candidate.quotable.at
+
+
+def _hanging(best: Candidate, found: Sequence[Candidate]) -> list[Candidate]:
+    """What belongs to the best candidate: a list it introduces, its list, the sentence after it."""
     same = [c for c in found if c.hit.row == best.hit.row]
-    items = [c for c in same if c.quotable.parent == best.quotable.at]
-    after = [c for c in same if _continues(best, c)]
+    at, parent = best.quotable.at, best.quotable.parent
+    items = [c for c in same if c.quotable.parent == at]
+    lead = next((c for c in same if c.quotable.at == parent), None)
+    if lead is not None and lead.score >= _NEAR_BEST * best.score:
+        items += [c for c in same if c.quotable.parent == parent and c is not best]
+    after = [c for c in same if c.quotable.at == at + 1 and _goes_on(best, c)]
     return sorted(items, key=lambda c: c.quotable.at) + after
 
 
-def _others(best: _Candidate, found: Sequence[_Candidate]) -> list[_Candidate]:
-    return [c for c in found[1:12] if c.rank <= best.rank + 2]
-
-
-def _continues(best: _Candidate, other: _Candidate) -> bool:
-    return (
-        other.hit.row == best.hit.row
-        and other.quotable.at == best.quotable.at + 1
-        and bool(_GOES_ON.match(other.quotable.text))
+def _goes_on(best: Candidate, after: Candidate) -> bool:
+    """Whether the next sentence is part of the same statement or paragraph."""
+    return bool(_GOES_ON.match(after.quotable.text)) or (
+        after.quotable.same_line and best.quotable.parent == after.quotable.parent
     )
 
 
-def _compose(chosen: Sequence[_Candidate]) -> str:
+def _others(best: Candidate, found: Sequence[Candidate]) -> list[Candidate]:
+    return [c for c in found[1:12] if c.rank <= best.rank + 2]
+
+
+def _joined(chosen: Sequence[Candidate]) -> str:
     parts: list[str] = []
     for candidate in chosen:
         lead = candidate.quotable.lead

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 _CLOSERS_OF = {"「": "」", "『": "』", "（": "）", "(": ")", "【": "】", "〔": "〕", "“": "”"}
@@ -120,7 +121,7 @@ def _unwrapped(text: str) -> Iterator[Span]:
     lines = [line for line in _lines(text) if line.of(text).strip()]
     longest = max((line.end - line.start for line in lines), default=0)
     start: int | None = None
-    for here, after in zip(lines, [*lines[1:], None], strict=True):
+    for here, after in zip_longest(lines, lines[1:]):
         start = here.start if start is None else start
         if after is None or not _only_wrapped(text, here, after, longest):
             yield Span(start, here.end)

@@ -1,4 +1,4 @@
-"""Proves that the catalog holds together: records, texts, rules and questions that can all be used."""
+"""Proves that the catalog holds together: records, texts, rules and questions can all be used."""
 
 from __future__ import annotations
 
@@ -188,8 +188,8 @@ def _questions() -> Parts:
         if wrong_choice or wrong_number:
             yield Finding("questions", id_, "finding.bad-default", {"default": default})
         if question.choices_from and question.choices_from not in KINDS:
-            values = {"field": "choices_from", "ref": question.choices_from}
-            yield Finding("questions", id_, "finding.no-such", values)
+            missing = {"field": "choices_from", "ref": question.choices_from}
+            yield Finding("questions", id_, "finding.no-such", missing)
         # A condition may only name what was asked before it: so no question waits for itself.
         earlier: Facts = {
             other: _domain(asked)

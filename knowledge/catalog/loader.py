@@ -95,7 +95,7 @@ def load(kind: str) -> Mapping[str, Any]:
         KeyError: there is no such kind.
         CatalogError: a file cannot be read, or a record has wrong, unknown or missing fields.
     """
-    return _load(kind, _overlay_folder())
+    return _load(kind, overlay_folder())
 
 
 @functools.cache
@@ -211,7 +211,7 @@ def _near(id_: str, ids: Iterable[str]) -> str:
     return f" (did you mean {', '.join(near)}?)" if near else ""
 
 
-def _overlay_folder() -> Path:
+def overlay_folder() -> Path:
     """Where a company keeps its own facts."""
     configured = os.environ.get("OKAKAE_CONFIG_DIR")
     if configured:
@@ -231,8 +231,10 @@ def did_you_mean(id_: str, ids: Iterable[str], *, most: int = 3) -> list[str]:
         by_fold.setdefault(known.casefold(), known)
         by_fold.setdefault(known.casefold().rsplit("/", 1)[-1], known)
     close = get_close_matches(wanted, by_fold, n=most * 2, cutoff=0.6)
-    contain = [fold for fold in by_fold if len(wanted) >= 3 and wanted in fold]
-    return list(dict.fromkeys(by_fold[fold] for fold in [*close, *contain]))[:most]
+    stems = [fold for fold in by_fold if len(fold) >= 4 and wanted.startswith(fold)]
+    longer = [fold for fold in by_fold if len(wanted) >= 3 and wanted in fold]
+    ranked = [*sorted(stems, key=len, reverse=True), *close, *longer]
+    return list(dict.fromkeys(by_fold[fold] for fold in ranked))[:most]
 
 
 def find_model(ref: str) -> Model | None:
@@ -250,7 +252,7 @@ def _find(kind: str, ref: str) -> Record | None:
     records = load(kind)
     if ref in records:
         return cast("Record", records[ref])
-    id_ = _names(kind, _overlay_folder()).get(ref.strip().casefold())
+    id_ = _names(kind, overlay_folder()).get(ref.strip().casefold())
     return cast("Record", records[id_]) if id_ else None
 
 
@@ -271,7 +273,7 @@ def _names(kind: str, overlay: Path) -> Mapping[str, str]:
 def stamp() -> KnowledgeStamp:
     """Version of the catalog and digest over all of its files and a company's own."""
     digest = sha256()
-    overlay = _overlay_folder()
+    overlay = overlay_folder()
     paths = [(p.relative_to(FOLDER).as_posix(), p) for p in FOLDER.rglob("*.toml")]
     paths += [(f"overlay/{kind}.toml", overlay / f"{kind}.toml") for kind in KINDS]
     for name, path in sorted(paths):

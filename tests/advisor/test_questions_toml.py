@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wcwidth import wcswidth
 
-from advisor.needs import parse
+from advisor.questions import Questionnaire
 from advisor.texts import has_text, t
 from knowledge.catalog.loader import load
 
@@ -41,7 +41,7 @@ def test_every_question_says_why_in_both_languages():
 def test_defaults_are_possible_answers():
     for question in load("questions").values():
         if question.default not in (None, ""):
-            assert parse(question, question.default) == question.default
+            assert Questionnaire().parse(question, question.default) == question.default
 
 
 def test_conditions_name_earlier_questions_and_possible_values():

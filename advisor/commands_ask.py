@@ -1,0 +1,59 @@
+"""`okakae ask`: the questionnaire alone, on a terminal or from flags, into an answers file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from advisor.session import Session, okakae_command
+from advisor.texts import t
+
+
+@okakae_command("ask")
+@click.option("--answers", type=click.Path(path_type=Path, dir_okay=False), default=None)
+@click.option("--set", "sets", multiple=True, metavar="id=value")
+@click.option("--defaults", is_flag=True)
+@click.option("--ask", "only", multiple=True, metavar="PATTERN")
+def ask(
+    session: Session,
+    answers: Path | None,
+    sets: tuple[str, ...],
+    defaults: bool,
+    only: tuple[str, ...],
+) -> None:
+    """Ask, check and write the answers; an existing file is where it starts from."""
+    from advisor.answers import check, given
+    from advisor.answers_file import state_file, write_answers
+    from advisor.questions import Questionnaire
+    from advisor.types import Answers
+
+    existing = answers if answers is not None and answers.is_file() else None
+    found = given(existing, sets)
+    path = answers or Path("answers.toml")
+    if session.interactive and not defaults and not found.faults:
+        from advisor.wizard import Interview, resumed
+
+        keep = answers or state_file()
+        start = found.answers
+        if answers is None:
+            kept = resumed(session, keep)
+            start = Answers({**kept.entries, **start.entries})
+        resume = f"okakae ask --answers {answers}" if answers else "okakae ask"
+        found.answers = Interview(session, start, keep=keep, resume=resume).run(only=only)
+    check(found, ("goal",))
+    write_answers(path, found.answers, session.lang, settings=found.settings)
+    completed = Questionnaire().completed(found.answers)
+    document = {
+        "schema_version": 1,
+        "answers": {answer.id: asdict(answer) for answer in completed},
+        "settings": found.settings,
+        "path": str(path),
+    }
+
+    def human() -> None:
+        click.echo(t("wizard.saved", path=path))
+        click.echo(t("next-command", command=f"okakae recommend --answers {path}"))
+
+    session.out(document, human)

@@ -1,0 +1,138 @@
+"""Twelve months side by side: building, answering at the stated traffic, and keeping up to date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.estimate.money import added, api_jpy, electricity_jpy, times
+from advisor.types import Estimate
+from knowledge.catalog.loader import load
+from knowledge.catalog.records import Api, Embedder
+
+DAYS_PER_MONTH = 30.4
+MONTHS = 12
+# How often a year what was built must be renewed for data that changes this often. An index is
+# renewed with the documents; nobody retrains every day, so tuning is capped at monthly.
+RENEWALS = {"never": 0, "yearly": 1, "monthly": 12, "weekly": 52, "daily": 365}
+RETRAININGS_AT_MOST = 12
+# Share of the corpus that has changed by the time an index is renewed.
+CHANGED_SHARE = {"never": 0.0, "yearly": 1.0, "monthly": 0.2, "weekly": 0.05, "daily": 0.01}
+DEFAULT_TRAFFIC = 100
+CHUNK_TOKENS, CHUNK_OVERLAP = 400, 60
+PASSAGES = 5
+ANSWER_TOKENS = (80.0, 200.0, 500.0)
+QUESTION_TOKENS, INSTRUCTION_TOKENS = 60, 250
+# Texts a second of the package embedders on two cores (embedders.toml) vary this much by machine.
+EMBED_SPREAD = (0.5, 1.0, 3.0)
+DEFAULT_TEXTS_PER_S = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoadCosts:
+    """What one road costs; all money in yen, machine and API only, no person's hours."""
+
+    build_hours: Estimate
+    build_jpy: Estimate
+    month_jpy: Estimate
+    renewal_jpy: Estimate
+    renewals_per_year: int
+    year_jpy: Estimate
+    index_mib: Estimate | None = None
+
+
+def rag_costs(
+    corpus_tokens: int,
+    traffic_per_day: int | None,
+    changes: str | None,
+    *,
+    embedder: Embedder | None = None,
+    answer_api: Api | None = None,
+    answer_seconds: Estimate | None = None,
+    watts: str = "cpu_machine_watts",
+) -> RoadCosts:
+    """Embedding time, index size, and yen per month of retrieval-augmented answering.
+
+    Args:
+        answer_api: a hosted model that writes the answers; with None they are written (or
+            quoted) here, `answer_seconds` each.
+    """
+    used = embedder or next(iter(load("embedders").values()))
+    chunks = max(1.0, corpus_tokens / (CHUNK_TOKENS - CHUNK_OVERLAP))
+    speed = used.texts_per_s_cpu or DEFAULT_TEXTS_PER_S
+    fast, likely, slow = (chunks / (speed * factor) / 3600 for factor in reversed(EMBED_SPREAD))
+    hours = Estimate(fast, likely, slow, "hours", f"measured:{used.id}:{used.date}")
+    # float32 vectors in a flat FAISS index, the passage's text beside it.
+    size = chunks * (used.dimension * 4 + CHUNK_TOKENS * 4) / 2**20
+    index = Estimate(size * 0.8, size, size * 1.5, "MiB", "formula:vectors+text")
+    build = electricity_jpy(hours, watts)
+    tokens_in = QUESTION_TOKENS + INSTRUCTION_TOKENS + PASSAGES * CHUNK_TOKENS
+    month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
+    renewals = RENEWALS.get(changes or "never", 0)
+    renewal = times(build, CHANGED_SHARE.get(changes or "never", 0.0))
+    return _year(hours, build, month, renewal, renewals, index)
+
+
+def prompting_costs(
+    prompt_tokens: int,
+    traffic_per_day: int | None,
+    *,
+    answer_api: Api | None = None,
+    answer_seconds: Estimate | None = None,
+    watts: str = "cpu_machine_watts",
+) -> RoadCosts:
+    """Tokens times price (or seconds times electricity) of answering from the prompt alone."""
+    nothing = Estimate(0.0, 0.0, 0.0, "hours", "formula:nothing-to-build")
+    free = Estimate(0.0, 0.0, 0.0, "JPY", "formula:nothing-to-build")
+    tokens_in = prompt_tokens + QUESTION_TOKENS + INSTRUCTION_TOKENS
+    month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
+    return _year(nothing, free, month, free, 0, None)
+
+
+def tuning_costs(
+    hours: Estimate,
+    training_jpy: Estimate,
+    traffic_per_day: int | None,
+    changes: str | None,
+    *,
+    answer_seconds: Estimate | None = None,
+    watts: str = "gpu_machine_watts",
+) -> RoadCosts:
+    """One training, answering on one's own machine, and retraining as the data changes."""
+    month = _month(
+        QUESTION_TOKENS + INSTRUCTION_TOKENS, traffic_per_day, None, answer_seconds, watts
+    )
+    renewals = min(RENEWALS.get(changes or "never", 0), RETRAININGS_AT_MOST)
+    return _year(hours, training_jpy, month, training_jpy, renewals, None)
+
+
+def _month(
+    tokens_in: float,
+    traffic_per_day: int | None,
+    api: Api | None,
+    answer_seconds: Estimate | None,
+    watts: str,
+) -> Estimate:
+    questions = (traffic_per_day or DEFAULT_TRAFFIC) * DAYS_PER_MONTH
+    if api is not None:
+        asked = Estimate(tokens_in * 0.7, tokens_in, tokens_in * 1.4, "tokens", "formula:prompt")
+        answered = Estimate(*ANSWER_TOKENS, unit="tokens", basis="formula:answer")
+        cost = api_jpy(api, times(asked, questions), times(answered, questions))
+        if cost is not None:
+            return cost
+    seconds = answer_seconds or Estimate(0.05, 0.3, 2.0, "s", "formula:quoting")
+    hours = times(seconds, questions / 3600)
+    return electricity_jpy(
+        Estimate(hours.low, hours.likely, hours.high, "hours", seconds.basis), watts
+    )
+
+
+def _year(
+    hours: Estimate,
+    build: Estimate,
+    month: Estimate,
+    renewal: Estimate,
+    renewals: int,
+    index: Estimate | None,
+) -> RoadCosts:
+    year = added(build, times(month, MONTHS), times(renewal, renewals))
+    return RoadCosts(hours, build, month, renewal, renewals, year, index)
