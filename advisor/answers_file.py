@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from advisor.errors import Fault, UsageError
-from advisor.files import write_text
 from advisor.questions import Questionnaire, allowed_values
 from advisor.texts import has_text, t
 from advisor.types import SCHEMA_VERSION, Answer, Answers, AnswerSource, Language, Scalar
@@ -103,6 +102,8 @@ def write_answers(
         finished: whether the questionnaire was gone through.
         portable: write `data.path` relative to the file where it lies beside or below it.
     """
+    from advisor.files import write_text  # hashlib, which the first prompt can do without
+
     questionnaire = Questionnaire()
     lines = [
         *_comment(t("answers.head", lang)),
@@ -116,18 +117,18 @@ def write_answers(
         lines += _comment(t(f"question.{question.id}.text", lang))
         lines += _comment(t("answers.allowed", lang, allowed=allowed_values(question)))
         if answer is None:
-            lines += [f"# {_key(question.id)} =", ""]
+            lines += [f"# {question.id} =", ""]
             continue
         value = answer.value
         if question.kind == "path" and portable:
             value = _beside(str(value), path)
         assumed = answer.source in ("default", "detected")
         note = t(f"source.{answer.source}", lang) if assumed else ""
-        shown = f"{_key(question.id)} = {_toml(value)}"
+        shown = f"{question.id} = {_toml(value)}"
         lines += [f"# {shown}  # {note}" if assumed else shown, ""]
     if settings:
         lines += _comment(t("answers.settings", lang))
-        lines += [f"{_key(id_)} = {_toml(value)}" for id_, value in settings.items()] + [""]
+        lines += [f"{id_} = {_toml(value)}" for id_, value in settings.items()] + [""]
     given = [a for a in answers if a.source not in ("default", "detected")]
     lines += [*_comment(t("answers.sources", lang)), "[sources]"]
     lines += [f"{_toml(answer.id)} = {_toml(answer.source)}" for answer in given]
@@ -136,11 +137,6 @@ def write_answers(
 
 def _comment(text: str) -> list[str]:
     return [f"# {line}" for line in text.splitlines()]
-
-
-def _key(id_: str) -> str:
-    """Bare dotted keys read best: `data.path = …`."""
-    return id_
 
 
 def _toml(value: Scalar) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from advisor.needs import RENTED_CARDS as RENTED
 from advisor.types import Approach, Estimate, Method, Needs
@@ -98,15 +98,16 @@ def _on_card(
     fits = _fits_card(approach, method, needs.vram_gib, needs, estimator)
     models = suitable(needs, approach)
     by_size = sorted(models, key=lambda model: model.params)
-    first_two, smallest = islice(filter(fits, models), 2), islice(filter(fits, by_size), 1)
-    fitting = [*first_two, *smallest]
-    if fitting:
-        # Smaller models cost less: if neither the first two nor the smallest keep within the
-        # limits, none between them will either.
-        for model in fitting:
-            if not exceeded(needs, estimator.of(approach, method, model.id, needs)):
-                return _base(model, place, True)
-        return _base(fitting[0], place, True)
+    # Smaller models cost less: if neither the first two nor the smallest keep within the limits,
+    # none between them will either.
+    candidates = chain(islice(filter(fits, models), 2), islice(filter(fits, by_size), 1))
+    first: Model | None = None
+    for model in candidates:
+        if not exceeded(needs, estimator.of(approach, method, model.id, needs)):
+            return _base(model, place, True)
+        first = first or model
+    if first is not None:
+        return _base(first, place, True)
     if approach != "fine_tuning":
         return _on_processors(approach, needs)
     return _base(by_size[0], place, False) if by_size else Base(STARTER, place, False, None)

@@ -12,7 +12,7 @@ from advisor.session import Session, okakae_command
 def doctor(session: Session) -> None:
     """Show every check; only a failed one ends with an error."""
     from advisor.doctor import Check, examine
-    from advisor.render import paragraph, status_word
+    from advisor.render import cells, paragraph, status_word
 
     checks = examine()
     failed = [check for check in checks if check.status == "fail"]
@@ -38,7 +38,7 @@ def doctor(session: Session) -> None:
     def human() -> None:
         for check in checks:
             word = status_word(check.status, session.lang)
-            click.echo(paragraph(f"{word}  {told(check)}"))
+            click.echo(paragraph(f"{word}{' ' * (6 - cells(word))}{told(check)}"))
             if check.fix:
                 click.echo(paragraph(session.t("doctor.fix", command=check.fix), indent=6))
 

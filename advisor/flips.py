@@ -93,7 +93,9 @@ def _examples(needs: Needs) -> Iterator[Alteration]:
     if needs.goal == "new_facts" and kind == "documents":
         # Pairs like the real questions, made from the papers: what studies of facts needed.
         for step in (step for step in EXAMPLE_STEPS if step >= 1_000):
-            altered = replace(needs, n_examples=step, data_kind="qa_pairs", changes="never")
+            altered = replace(
+                needs, n_examples=step, data=None, data_kind="qa_pairs", changes="never"
+            )
             yield "n_examples", "pairs", step, f"{step:,}", altered
     elif n is not None:
         for step in EXAMPLE_STEPS:

@@ -206,8 +206,10 @@ def allowed_values(question: Question) -> str:
         more = " …" if question.choices_from else ""
         return " | ".join(question.choices) + more
     if question.kind in ("integer", "number", "money"):
-        low = "" if question.min is None else f"{question.min:g}"
-        high = "" if question.max is None else f"{question.max:g}"
+        low, high = (
+            "" if bound is None else str(int(bound) if bound == int(bound) else bound)
+            for bound in (question.min, question.max)
+        )
         return f"{low}..{high} {question.unit}".strip()
     return "PATH" if question.kind == "path" else "TEXT"
 
@@ -224,7 +226,7 @@ def number_in(text: str, unit: str = "") -> float | None:
     """
     plain = unicodedata.normalize("NFKC", text).strip().lower()
     plain = plain.translate(_KANJI_DIGITS).removeprefix("約").lstrip("¥\\")
-    plain = re.sub(r"(?<=\d),(?=\d)|(?<=\d)、(?=\d{3})|[\s_]", "", plain)
+    plain = re.sub(r"(?<=\d)[,、 _](?=\d{3}(?!\d))|(?<!\d)\s+|\s+(?!\d)", "", plain)
     plain = plain.removesuffix("まで").removesuffix("くらい").removesuffix("ぐらい")
     if unit == "days" and (half := re.fullmatch(r"(?:(\d+)年)?半年?(?:後|以内)?", plain)):
         return int(half[1] or 0) * 365 + 182

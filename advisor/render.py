@@ -7,9 +7,8 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from advisor.texts import t
 
@@ -208,13 +207,3 @@ def paragraph(text: str, *, indent: int = 0, stream: TextIO | None = None) -> st
     """`text` wrapped for the terminal and set in by `indent` cells."""
     lines = wrap_ja(safe(text, stream), columns() - indent).split("\n")
     return "\n".join(" " * indent + line for line in lines)
-
-
-@contextmanager
-def tolerant_streams() -> Iterator[None]:
-    """Let stdout and stderr replace what their encoding lacks instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure: Any = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
-    yield

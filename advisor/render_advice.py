@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from advisor.render_plan import number
 from advisor.types import Estimate, Option, Recommendation
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ class _Page:
 
     def say(self, text: str, first: str = "", rest: str | None = None) -> None:
         indent = " " * len(first) if rest is None else rest
-        for number, line in enumerate(wrap(text, self._width - len(first))):
+        for position, line in enumerate(wrap(text, self._width - len(first))):
             self._console.print(
-                (first if number == 0 else indent) + line, markup=False, soft_wrap=True
+                (first if position == 0 else indent) + line, markup=False, soft_wrap=True
             )
 
     def items(self, title: str, texts: Iterable[str], *, numbered: bool = False) -> None:
@@ -75,8 +76,8 @@ class _Page:
         if not listed:
             return
         self.heading(title)
-        for number, text in enumerate(listed, start=1):
-            self.say(text, f"  {number}. " if numbered else "  - ")
+        for position, text in enumerate(listed, start=1):
+            self.say(text, f"  {position}. " if numbered else "  - ")
 
     def ranking(self, options: Iterable[Option], best: Option | None) -> None:
         self._console.print()
@@ -146,7 +147,7 @@ class _Page:
             self.say(basis, "      ")
 
     def _range(self, name: str, estimate: Estimate) -> str:
-        form = _FORMS.get(name, "{:,.1f}".format)
+        form = _FORMS.get(name, number)
         unit_id = {"vram_gib": "GiB", "hours": "h", "cost_jpy": "JPY"}[name]
         values = " - ".join(form(v) for v in (estimate.low, estimate.likely, estimate.high))
         return f"{values} {self._session.t(f'advice.unit.{unit_id}')}"

@@ -69,6 +69,11 @@ def estimate(settings: EstimateSettings, *, ram_gib: float | None = None) -> Set
     hours, where = training_hours(shapes, settings, gpu), gpu.id if gpu else "cpu"
     if hours is None and offers:
         hours, where = offers[0].hours, offers[0].gpu
+    if hours is None and not on_cpu:
+        # Nothing for hire holds it on one card: the fastest card says how much work it is.
+        cards = [card for card in load("gpus").values() if card.tensor_tflops]
+        fastest = max(cards, key=lambda card: (card.usable_gib, card.tensor_tflops or 0))
+        hours, where = training_hours(shapes, settings, fastest), fastest.id
     watts = "cpu_machine_watts" if on_cpu else "gpu_machine_watts"
     own = electricity_jpy(hours, watts) if hours is not None and (on_cpu or gpu) else None
     return SetupEstimate(

@@ -41,9 +41,15 @@ class LayerBytes:
         )
 
 
+def has_mask(shapes: Shapes, settings: EstimateSettings) -> bool:
+    """Whether attention gets a mask: padded rows, or a window shorter than the sequence."""
+    window = shapes.family.masked_from
+    return settings.masked or 0 < window <= settings.seq_len
+
+
 def layer_bytes(shapes: Shapes, settings: EstimateSettings) -> LayerBytes:
     """What one layer keeps per token for this method, attention kernel and precision."""
-    masked = settings.masked
+    masked = has_mask(shapes, settings)
     eager = settings.attention == "eager" or shapes.family.eager_only
     full = settings.method == "full"
     attention, scores = _attention(shapes, settings, eager, masked)

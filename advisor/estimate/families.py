@@ -46,6 +46,8 @@ class Family:
     """The input of the projection out of attention is a copy, not the kernel's own output."""
     eager_only: bool = False
     """Has no SDPA path (soft-capped attention scores)."""
+    masked_from: int = 0
+    """Sequences of this length have a mask even without padding (sliding windows); 0: never."""
     residual_dropout: bool = False
     """Dropout inside the layers is on by default (GPT-2's published configurations)."""
 
@@ -62,7 +64,9 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "gemma": Family(norm="rms_fp32", tied_by_default=True),
     "gemma2": Family(norm="rms_fp32", norms_per_layer=4, tied_by_default=True, eager_only=True),
-    "gemma3": Family(norm="rms_fp32", norms_per_layer=4, qk_norm=True, tied_by_default=True),
+    "gemma3": Family(
+        norm="rms_fp32", norms_per_layer=4, qk_norm=True, tied_by_default=True, masked_from=512
+    ),
     "phi": Family(
         attention=("q_proj", "k_proj", "v_proj", "dense"),
         mlp=("fc1", "fc2"),

@@ -6,6 +6,7 @@ into yen are the catalog's `rates`, each with its own range, meant to be overrid
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -59,6 +60,7 @@ def rate(id_: str) -> Rate:
     return load("rates")[id_]
 
 
+@functools.lru_cache(maxsize=256)
 def is_old(day: str, today: date | None = None) -> bool:
     """Whether a price of `day` (a year, a month or a day in ISO form) is over 90 days old."""
     parts = [int(part) for part in day.split("-") if part.isdigit()]
@@ -121,9 +123,7 @@ def _offer_cost(offer: Offer, gpu: Gpu, hours: Estimate, yen: Rate, today: date)
     )
 
 
-def usd_to_jpy(
-    amount: Estimate, usd_each: float, basis: str, yen: Rate | None = None
-) -> Estimate:
+def usd_to_jpy(amount: Estimate, usd_each: float, basis: str, yen: Rate | None = None) -> Estimate:
     """`amount` times a price in dollars, in yen, with the range of both."""
     yen = yen or rate("usd_jpy")
     return Estimate(

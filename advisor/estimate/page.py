@@ -117,10 +117,12 @@ def _savings(made: SetupEstimate, session: Session) -> list[str]:
 
 def _time_and_money(made: SetupEstimate, session: Session) -> list[str]:
     lines = ["", session.t("estimate.heading.money")]
-    if made.hours is not None:
+    # Hours on a card that cannot hold it would only mislead.
+    holds = made.settings.gpu is None or made.fits[0].fits
+    if made.hours is not None and holds:
         span = _span(made.hours, 1 if made.hours.likely >= 1 else 2)
         lines.append("  " + session.t("estimate.hours", range=span, where=made.hours_on))
-    if made.own_electricity_jpy is not None:
+    if made.own_electricity_jpy is not None and holds:
         yen = _yen(made.own_electricity_jpy)
         lines.append("  " + session.t("estimate.electricity", range=yen))
     for offer in made.offers[:OFFERS_SHOWN]:

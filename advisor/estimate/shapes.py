@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -72,37 +73,25 @@ class Shapes:
     @property
     def attention_linears(self) -> tuple[Linear, ...]:
         """The projections into attention and, last, the one out of it."""
-        names, d, q, kv = self.family.attention, self.hidden, self.q_width, self.kv_width
-        if len(names) == 4:
-            into = tuple(
-                Linear(name, d, width, self.qkv_bias)
-                for name, width in zip(names[:3], (q, kv, kv), strict=True)
-            )
-        else:
-            into = (Linear(names[0], d, q + 2 * kv, self.qkv_bias),)
-        return (*into, Linear(names[-1], q, d, self.out_bias))
+        return _linears(self)[0]
 
     @property
     def mlp_linears(self) -> tuple[Linear, ...]:
         """The projections into the MLP and, last, the one out of it."""
-        names, bias = self.family.mlp, self.mlp_bias
-        fused = self.family.gated and len(names) == 2
-        width = 2 * self.inner if fused else self.inner
-        into = tuple(Linear(name, self.hidden, width, bias) for name in names[:-1])
-        return (*into, Linear(names[-1], self.inner, self.hidden, bias))
+        return _linears(self)[1]
 
     @property
     def linears(self) -> tuple[Linear, ...]:
-        return self.attention_linears + self.mlp_linears
+        attention, mlp = _linears(self)
+        return attention + mlp
 
     @property
     def linear_weights(self) -> int:
         """Weights of all decoder linear layers: what NF4 quantises."""
-        counted = self.layers * sum(linear.weights for linear in self.linears)
         if self.counted:
-            return counted
+            return self.layers * sum(linear.weights for linear in self.linears)
         # Whatever is no embedding of an uncounted model is taken to lie in linear layers.
-        return max(counted, self.params - self.embedding_params)
+        return max(0, self.params - self.embedding_params)
 
     @property
     def embedding_params(self) -> int:
@@ -126,6 +115,26 @@ class Shapes:
         if faults or not names:
             raise UsageError("targets-wrong", faults=faults, known=", ".join(sorted(known)))
         return tuple(linear for linear in self.linears if linear.name in names)
+
+
+@functools.cache
+def _linears(shapes: Shapes) -> tuple[tuple[Linear, ...], tuple[Linear, ...]]:
+    """The linear layers of attention and of the MLP, the one leading out last in each."""
+    family, d, q, kv = shapes.family, shapes.hidden, shapes.q_width, shapes.kv_width
+    if len(family.attention) == 4:
+        widths: tuple[int, ...] = (q, kv, kv)
+    else:
+        widths = (q + 2 * kv,)
+    attention = [
+        Linear(name, d, width, shapes.qkv_bias)
+        for name, width in zip(family.attention[:-1], widths, strict=True)
+    ]
+    attention.append(Linear(family.attention[-1], q, d, shapes.out_bias))
+    fused = family.gated and len(family.mlp) == 2
+    width = 2 * shapes.inner if fused else shapes.inner
+    mlp = [Linear(name, d, width, shapes.mlp_bias) for name in family.mlp[:-1]]
+    mlp.append(Linear(family.mlp[-1], shapes.inner, d, shapes.mlp_bias))
+    return tuple(attention), tuple(mlp)
 
 
 def count_params(shapes: Shapes) -> int:

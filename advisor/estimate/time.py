@@ -5,6 +5,7 @@ The utilisation ranges are read off published runs; a card's peak alone says not
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Work:
     optimizer_steps: int
 
 
+@functools.lru_cache(maxsize=64)
 def work(shapes: Shapes, settings: EstimateSettings) -> Work:
     """Tokens and FLOPs of a whole training.
 

@@ -51,7 +51,7 @@ class EndpointGenerator:
         except ModuleNotFoundError:
             raise MachineError("package-missing", package="openai") from None
         key = os.environ.get(key_env, "") if key_env else ""
-        if key_env and not key:
+        if key_env and not key and not is_this_machine(url):
             raise MachineError("key-missing", name=key_env)
         self._url, self._model = url, model
         # A proxy from the environment would carry what is meant for this machine out of it.

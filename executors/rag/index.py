@@ -50,8 +50,6 @@ class IndexFacts:
     """Document id → digest of its content when it was indexed."""
     suspicious: tuple[str, ...] = ()
     """Documents in which text stands that reads like an instruction to a model."""
-    embedded: int = 0
-    """Chunks embedded for this version; the others were taken over."""
 
 
 @dataclass(slots=True)
@@ -63,6 +61,8 @@ class RagIndex:
     """A FAISS index over chunk ids."""
     sparse: SparseIndex
     facts: IndexFacts
+    embedded: int = 0
+    """Chunks embedded when it was built; the others were taken over. Not stored."""
     ids: list[int] = field(init=False)
     row_of: dict[int, int] = field(init=False)
 
@@ -134,10 +134,9 @@ def build_index(
         recall=_recall(policy, vectors, matrix, [chunk.id for chunk in chunks]),
         documents={document.id: document.digest for document in documents},
         suspicious=tuple(sorted({c.doc_id for c in chunks if is_instruction(c.text)})),
-        embedded=embedded,
     )
     words = [_words(chunk, by, reuse) for chunk in chunks]
-    return RagIndex(chunks, vectors, SparseIndex.build(words), facts)
+    return RagIndex(chunks, vectors, SparseIndex.build(words), facts, embedded)
 
 
 def probe(embedder: Embedder) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,10 @@ def open_index(folder: Path) -> RagIndex:
     import faiss
 
     policy = IndexPolicy(**stored["policy"])
+    known = {field.name for field in fields(IndexFacts)}
     facts = IndexFacts(
         **{
-            **{k: v for k, v in stored.items() if k not in ("files", "schema_version")},
+            **{name: value for name, value in stored.items() if name in known},
             "policy": policy,
             "probe": tuple(stored["probe"]),
             "suspicious": tuple(stored["suspicious"]),

@@ -17,7 +17,8 @@ _POS = frozenset({"名詞", "動詞", "形容詞", "形状詞", "副詞", "接�
 # Verbs and nouns that only carry grammar, as normalised by Sudachi.
 _LIGHT = frozenset(
     "為る 居る 有る 成る 出来る 御座る 下さる 頂く 貰う 呉れる 来る 行く 言う 置く 仕舞う 見る "
-    "事 物 者 所 時 為 様 訳 筈 何 等 達 御 させる られる れる せる".split()
+    "事 物 者 所 時 為 様 訳 筈 何 等 達 御 させる られる れる せる こと もの ところ "
+    "とき ため よう わけ はず".split()
 )
 # The stop words of Lucene's EnglishAnalyzer and the words questions are made of.
 _STOP = frozenset(

@@ -79,7 +79,7 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
         "seal": plan.seal,
         "config": dict(plan.config),
         "config_why": dict(plan.config_why),
-        "curve": [m for m in road.run.metrics() if "loss" in m or "eval_loss" in m],
+        "curve": _curve(road.run.metrics()),
         "status": manifest.status,
     }
     if verdict is not None:
@@ -91,6 +91,14 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
         }
         document["lost_because"] = list(verdict.lost_because.get(road.name, ()))
     return document
+
+
+def _curve(metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The losses by step; NaN is no JSON, and a step without a number shows nothing."""
+    entries = [m for m in metrics if "loss" in m or "eval_loss" in m]
+    return [
+        {key: value for key, value in entry.items() if math.isfinite(value)} for entry in entries
+    ]
 
 
 def _figure_names(results: Sequence[Scored]) -> list[str]:

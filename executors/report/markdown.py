@@ -12,7 +12,7 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     """The whole report; tables stay tables, every cell in one line."""
     view = View(document, lang)
     lines = [f"# {view.t('report.title')}", "", f"**{view.headline()}**", ""]
-    lines += [f"> {note}" for note in view.cautions()]
+    lines += [f"> {_inline(note)}" for note in view.cautions()]
     if change := view.before_after():
         lines += ["", change]
     lines += ["", f"## {view.t('report.section.scores')}", ""]
@@ -27,7 +27,7 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
         for option in options:
             name = view.word("road", option["method"] or option["approach"])
             lines.append(f"- **{option['rank']}. {name}**")
-            lines += [f"  - {reason['text']}" for reason in option["reasons"][:3]]
+            lines += [f"  - {_inline(reason['text'])}" for reason in option["reasons"][:3]]
     lines += ["", f"## {view.t('report.section.answers')}", ""]
     for row in document["questions"]:
         lines += [
@@ -36,7 +36,7 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
             f"- {view.t('report.gold')}: {_inline(row['gold'])}",
         ]
         for name, given in row["answers"].items():
-            sources = ", ".join(dict.fromkeys(s["source"] for s in given["sources"]))
+            sources = ", ".join(dict.fromkeys(_inline(s["source"]) for s in given["sources"]))
             tail = f" ({sources})" if sources else ""
             lines.append(
                 f"- {view.word('road', name)} [{given['correct']:.2f}]:"

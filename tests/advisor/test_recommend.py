@@ -298,14 +298,14 @@ def open_roads(needs):
     return {item.road.key for item in rank(needs, Estimator()) if not item.blockers}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(companies(), st.sampled_from([3.0, 8.0, 24.0, 80.0]))
 def test_more_memory_never_removes_an_option(needs, more):
     larger = replace(needs, vram_gib=max(needs.vram_gib, more), gpu="vram-80")
     assert open_roads(needs) <= open_roads(larger)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(companies(), st.sampled_from(["none", "colab", "cloud", "vram-12"]), st.booleans())
 def test_stricter_confidentiality_never_adds_an_option(needs, gpu, apis):
     from companies import answers, machine
@@ -320,28 +320,30 @@ def test_stricter_confidentiality_never_adds_an_option(needs, gpu, apis):
     assert with_secrecy("all") <= with_secrecy("some") <= with_secrecy("none")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(companies(), st.integers(1, 20_000))
 def test_more_examples_never_lower_tuning(needs, more):
+    estimator = Estimator()
+
     def scores(n):
-        ranked = rank(replace(needs, n_examples=n), Estimator())
+        ranked = rank(replace(needs, n_examples=n), estimator)
         return {i.road.key: i.score for i in ranked if i.road.approach == "fine_tuning"}
 
     before, after = scores(needs.n_examples or 0), scores((needs.n_examples or 0) + more)
     assert all(after[key] >= before[key] - 1e-9 for key in before)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(companies())
 def test_faster_change_never_lowers_retrieval(needs):
-    scores = []
+    scores, estimator = [], Estimator()
     for changes in CHANGES:
-        ranked = rank(replace(needs, changes=changes), Estimator())
+        ranked = rank(replace(needs, changes=changes), estimator)
         scores += [item.score for item in ranked if item.road.approach == "rag"]
     assert scores == sorted(scores)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(companies())
 def test_no_company_is_left_without_an_answer(needs):
     found = recommend(needs)

@@ -6,10 +6,17 @@ import statistics
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings as hypothesis_settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from advisor.estimate import EstimateSettings, Memory, find_shapes, inference_memory, training_memory
+from advisor.estimate import (
+    EstimateSettings,
+    Memory,
+    find_shapes,
+    inference_memory,
+    training_memory,
+)
 from advisor.estimate.memory import weight_bytes
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Measurement
@@ -78,13 +85,13 @@ def test_switching_checkpointing_off_never_saves(setup: EstimateSettings) -> Non
 @many
 @given(setups)
 def test_padding_and_eager_attention_never_save(setup: EstimateSettings) -> None:
-    assert peak(replace(setup, padded=True)).allocated >= peak(
-        replace(setup, padded=False)
-    ).allocated
-    long = replace(setup, seq_len=900)
-    assert peak(replace(long, attention="eager")).allocated >= peak(
-        replace(long, attention="sdpa")
-    ).allocated * (0.75 if setup.device == "cpu" else 1)
+    assert (
+        peak(replace(setup, padded=True)).allocated >= peak(replace(setup, padded=False)).allocated
+    )
+    # On a CPU GPT-2's dropout sends SDPA to a kernel that writes fp32 scores: not compared there.
+    long = replace(setup, seq_len=900, device="cuda")
+    eager, fused = (peak(replace(long, attention=kind)) for kind in ("eager", "sdpa"))
+    assert eager.allocated >= fused.allocated
 
 
 @pytest.mark.parametrize("model", MODELS)

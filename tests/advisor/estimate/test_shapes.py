@@ -58,7 +58,9 @@ def test_a_gpt2_config_speaks_its_own_language(tmp_path: Path) -> None:
 def test_a_nested_text_config_is_found(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(
-        json.dumps({"model_type": "gemma3", "text_config": LLAMA_1B | {"model_type": "gemma3_text"}}),
+        json.dumps(
+            {"model_type": "gemma3", "text_config": LLAMA_1B | {"model_type": "gemma3_text"}}
+        ),
         encoding="utf-8",
     )
     assert find_shapes(str(path)).family.norms_per_layer == 4
@@ -66,7 +68,9 @@ def test_a_nested_text_config_is_found(tmp_path: Path) -> None:
 
 def test_missing_keys_are_all_named(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    left = {k: v for k, v in LLAMA_1B.items() if k not in ("hidden_size", "vocab_size", "model_type")}
+    left = {
+        k: v for k, v in LLAMA_1B.items() if k not in ("hidden_size", "vocab_size", "model_type")
+    }
     path.write_text(json.dumps(left), encoding="utf-8")
     with pytest.raises(UsageError) as raised:
         find_shapes(str(path))

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings as hypothesis_settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from advisor.estimate import EstimateSettings, estimate, estimates_for_option, find_shapes
@@ -156,7 +157,9 @@ def test_traffic_and_corpus_drive_what_rag_costs() -> None:
         ("hybrid", None, "Qwen/Qwen3-8B"),
     ],
 )
-@pytest.mark.parametrize("place", [("none", 0.0), ("RTX 4090", 23.5), ("cloud", 79.0), ("vram-8", 7.4)])
+@pytest.mark.parametrize(
+    "place", [("none", 0.0), ("RTX 4090", 23.5), ("cloud", 79.0), ("vram-8", 7.4)]
+)
 def test_every_option_has_memory_hours_and_cost(
     approach: str, method: str | None, model: str, place: tuple[str, float]
 ) -> None:

@@ -43,7 +43,9 @@ class Echo:
 
 def examples(n: int) -> list[Example]:
     return [
-        Example(f"e{i}", "qa", f"質問{'あ' * (i % 7)}{i}", f"答{i}", "q.csv", "", doc_ids=(f"d{i}",))
+        Example(
+            f"e{i}", "qa", f"質問{'あ' * (i % 7)}{i}", f"答{i}", "q.csv", "", doc_ids=(f"d{i}",)
+        )
         for i in range(n)
     ]
 
@@ -123,7 +125,10 @@ def test_retrieval_is_judged_by_the_gold_document(
 
 
 def test_a_summary_has_every_figure_with_its_own_n(tmp_path: Path) -> None:
-    mixed = [*examples(6), Example("u", "qa", "ない質問", "記載がありません", "", "", answerable=False)]
+    mixed = [
+        *examples(6),
+        Example("u", "qa", "ない質問", "記載がありません", "", "", answerable=False),
+    ]
     ask(Echo(), mixed, tmp_path)
     summary = summarise(scored(mixed, tmp_path))
     assert summary["correct"].n == 7

@@ -59,7 +59,11 @@ def test_identical_texts_score_one_on_every_overlap(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "gold"),
-    [("はい", "いいえ"), ("持ち帰りはできます", "持ち帰りはできません"), ("You may", "You may not")],
+    [
+        ("はい", "いいえ"),
+        ("持ち帰りはできます", "持ち帰りはできません"),
+        ("You may", "You may not"),
+    ],
 )
 def test_the_opposite_answer_is_not_a_full_score(answer: str, gold: str) -> None:
     assert overlap_f1(answer, gold, words) < 1

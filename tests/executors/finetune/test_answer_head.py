@@ -39,7 +39,7 @@ def trl_model(model: Any) -> Any:
     """`model` as SFTTrainer leaves it, with TRL's own fused head."""
     from trl.trainer.utils import add_fused_lm_head
 
-    add_fused_lm_head(model)
+    add_fused_lm_head(model, outputs=("log_probs", "entropy", "is_top1"))
     return model
 
 

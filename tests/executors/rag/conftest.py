@@ -42,6 +42,10 @@ def handbook() -> list[Document]:
             "正社員の1日の標準労働時間は6時間とする。休憩は60分とする。",
             title="就業規則",
         ),
-        document("parking.md", "駐車場は総務課に申し込む。利用料は月4,500円とする。", title="駐車場"),
-        document("books.md", "補助で購入した書籍は、購入した本人の所有とする。", title="書籍購入補助"),
+        document(
+            "parking.md", "駐車場は総務課に申し込む。利用料は月4,500円とする。", title="駐車場"
+        ),
+        document(
+            "books.md", "補助で購入した書籍は、購入した本人の所有とする。", title="書籍購入補助"
+        ),
     ]

@@ -1,6 +1,8 @@
-"""Chunks fit the embedder, end where sentences end, keep tables whole, and know where they stood."""
+"""Chunks fit the embedder, end with sentences, keep tables whole, and know where they stood."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from small_corpus import document
 
@@ -32,7 +34,7 @@ def test_every_chunk_ends_with_a_sentence_and_fits() -> None:
 
 def test_overlap_repeats_whole_sentences() -> None:
     found = chunks(LONG, overlap=15)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         last = [span.of(before.text) for span in sentences(before.text)][-1]
         assert after.text.startswith(last)
 

@@ -1,0 +1,71 @@
+"""A machine of one's own: state, settings and environment that no other test sees."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, with state and settings beside it."""
+    for name in list(os.environ):
+        if name.startswith("OKAKAE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("OKAKAE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("OKAKAE_CONFIG_DIR", str(tmp_path / "config"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    from advisor.texts import set_lang
+
+    yield work
+    set_lang(None)
+
+
+@pytest.fixture
+def papers(home: Path) -> Path:
+    """A small folder of material."""
+    folder = home / "papers"
+    folder.mkdir()
+    text = "有給休暇は入社から六か月で十日付与されます。申請は上長に行ってください。\n" * 20
+    (folder / "leave.md").write_text(f"# 休暇規程\n\n{text}", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def terminal(home: Path) -> Iterator[Any]:
+    """Starts okakae on a pseudo-terminal: `terminal("ask", lang="ja", columns=60)`."""
+    pexpect = pytest.importorskip("pexpect")
+    started: list[Any] = []
+
+    def start(*words: str, lang: str = "ja", columns: int = 100, **env: str) -> Any:
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "advisor", "--lang", lang, *words],
+            # No answer to «where is the cursor?» comes from a test's terminal.
+            env={
+                **os.environ,
+                "TERM": "xterm",
+                "PROMPT_TOOLKIT_NO_CPR": "1",
+                "PYTHONPATH": str(ROOT),
+                **env,
+            },
+            dimensions=(50, columns),
+            encoding="utf-8",
+            timeout=60,
+            cwd=home,
+        )
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.close(force=True)

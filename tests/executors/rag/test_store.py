@@ -1,0 +1,139 @@
+"""An index on disk is whole or refused, keeps its last good version, and re-embeds only changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_corpus import HashingEmbedder, document
+
+from advisor.errors import RunError
+from executors.rag.index import RagIndex, build_index, make_faiss, prepare, refuse_changed_embedder
+from executors.rag.policy import EXACT_UP_TO, IndexPolicy, index_policy
+from executors.rag.store import CURRENT, open_index, save_index
+
+
+def build(documents, embedder, reuse: RagIndex | None = None) -> RagIndex:
+    return build_index(
+        documents, embedder, chunk_tokens=120, overlap_tokens=10, ram_bytes=2**33, reuse=reuse
+    )
+
+
+def test_what_was_saved_is_what_is_opened(handbook, embedder, tmp_path) -> None:
+    index = build(handbook, embedder)
+    save_index(index, tmp_path)
+    again = open_index(tmp_path)
+    query = embedder.queries(["宿泊費はいくら"])
+    assert again.chunks == index.chunks
+    assert again.facts == index.facts
+    for a, b in zip(again.nearest(query, 5), index.nearest(query, 5), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_the_same_documents_give_the_same_version(handbook, embedder, tmp_path) -> None:
+    one = save_index(build(handbook, embedder), tmp_path / "a")
+    two = save_index(build(handbook, HashingEmbedder()), tmp_path / "b")
+    assert one.name == two.name
+
+
+@pytest.mark.parametrize("name", ["chunks.jsonl", "vectors.faiss", "words.npz", "facts.json"])
+def test_a_damaged_file_is_named(handbook, embedder, tmp_path, name: str) -> None:
+    home = save_index(build(handbook, embedder), tmp_path)
+    content = bytearray((home / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (home / name).write_bytes(content)
+    with pytest.raises(RunError) as error:
+        open_index(tmp_path)
+    assert error.value.ref == "index-damaged"
+    assert error.value.values["path"] == name
+
+
+def test_a_missing_file_and_a_missing_index_are_told_apart(handbook, embedder, tmp_path) -> None:
+    with pytest.raises(RunError) as error:
+        open_index(tmp_path)
+    assert error.value.ref == "index-missing"
+    (save_index(build(handbook, embedder), tmp_path) / "words.json").unlink()
+    with pytest.raises(RunError) as error:
+        open_index(tmp_path)
+    assert error.value.ref == "index-file-missing"
+
+
+def test_a_failed_write_leaves_the_last_good_index(
+    handbook, embedder, tmp_path, monkeypatch
+) -> None:
+    save_index(build(handbook, embedder), tmp_path)
+    before = open_index(tmp_path).chunks
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("executors.rag.sparse.SparseIndex.save", full)
+    with pytest.raises(RunError) as error:
+        save_index(build(handbook[:2], embedder), tmp_path)
+    assert error.value.ref == "index-not-written"
+    assert open_index(tmp_path).chunks == before
+    assert not list(tmp_path.glob(".writing-*"))
+
+
+def test_one_generation_stays_for_readers(handbook, embedder, tmp_path) -> None:
+    homes = [save_index(build(handbook[:n], embedder), tmp_path) for n in (2, 3, 4)]
+    assert [home.exists() for home in homes] == [False, True, True]
+    assert json.loads((tmp_path / CURRENT).read_text())["version"] == homes[-1].name
+
+
+def test_only_changed_documents_are_embedded_again(handbook, embedder, tmp_path) -> None:
+    save_index(build(handbook, embedder), tmp_path)
+    edited = [*handbook[:-1], document("books.md", "書籍は会社の所有とする。", title="書籍補助")]
+    fresh = HashingEmbedder()
+    index = build(edited, fresh, reuse=open_index(tmp_path))
+    assert index.embedded == 1
+    rebuilt = build(edited, HashingEmbedder())
+    assert index.chunks == rebuilt.chunks
+    query = fresh.queries(["書籍は誰のもの"])
+    assert np.allclose(index.nearest(query, 3)[0], rebuilt.nearest(query, 3)[0])
+    assert not any("本人の所有" in chunk.text for chunk in index.chunks)
+
+
+def test_a_changed_embedder_is_refused(handbook, embedder) -> None:
+    facts = build(handbook, embedder).facts
+    refuse_changed_embedder(facts, embedder)
+    turned = tuple(-x for x in facts.probe)
+    with pytest.raises(RunError) as error:
+        refuse_changed_embedder(replace(facts, probe=turned), embedder)
+    assert error.value.ref == "embedder-changed"
+
+
+def test_an_empty_corpus_makes_no_index(embedder) -> None:
+    with pytest.raises(RunError) as error:
+        build([document("a.md", "")], embedder)
+    assert error.value.ref == "corpus-empty"
+
+
+def test_the_policy_is_exact_until_it_is_slow() -> None:
+    assert index_policy(EXACT_UP_TO, 384, ram_bytes=2**34).kind == "flat"
+    assert index_policy(EXACT_UP_TO + 1, 384, ram_bytes=2**34).kind == "ivf_sq8"
+    assert index_policy(300_000, 384, ram_bytes=2**34, append_only=True).kind == "hnsw"
+    assert index_policy(300_000, 384, ram_bytes=2**28, append_only=True).kind == "ivf_sq8"
+
+
+def test_inverted_lists_find_nearly_what_exact_search_finds() -> None:
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(20, 32))
+    matrix = centres[random.integers(0, 20, 3000)] + 0.3 * random.normal(size=(3000, 32))
+    matrix = (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+    policy = IndexPolicy("ivf_sq8", "IVF32,SQ8", 0, "index-lists", nprobe=16)
+    index = prepare(policy, make_faiss(policy, matrix, list(range(3000))))
+    _, found = index.search(matrix[:50], 10)
+    exact = np.argsort(-(matrix[:50] @ matrix.T), axis=1)[:, :10]
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact, strict=True)])
+    assert recall > 0.9
+    assert np.allclose(index.reconstruct(7), matrix[7], atol=0.05)
+
+
+def test_nothing_is_pickled(handbook, embedder, tmp_path: Path) -> None:
+    home = save_index(build(handbook, embedder), tmp_path)
+    with np.load(home / "words.npz", allow_pickle=False) as stored:
+        assert set(stored) == {"starts", "columns", "counts"}
