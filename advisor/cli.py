@@ -115,7 +115,7 @@ class Okakae(click.Group):
         with formatter.section(t("cli.commands")):
             formatter.write_dl(rows)
 
-    def main(  # type: ignore[override]
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -219,7 +219,7 @@ def _options(function: Any) -> Any:
 @click.group("okakae", cls=Okakae, invoke_without_command=True)
 @_options
 @click.pass_context
-def main(ctx: click.Context, **common: Any) -> None:
+def main(ctx: click.Context, /, **common: Any) -> None:
     """Start or resume the wizard on a terminal; show the help otherwise."""
     from advisor.session import _session
 

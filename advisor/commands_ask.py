@@ -33,7 +33,8 @@ def ask(
     found = given(existing, sets)
     path = answers or Path("answers.toml")
     if session.interactive and not defaults and not found.faults:
-        from advisor.wizard import Interview, resumed
+        from advisor.interview import Interview
+        from advisor.wizard import resumed
 
         keep = answers or state_file()
         start = found.answers

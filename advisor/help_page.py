@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import click
 
@@ -40,7 +40,7 @@ class CellFormatter(click.HelpFormatter):
             self.write(f"{indent}{line}".rstrip() + "\n")
 
     def write_dl(
-        self, rows: Sequence[tuple[str, str]], col_max: int = _FIRST_COLUMN, col_spacing: int = 2
+        self, rows: Iterable[tuple[str, str]], col_max: int = _FIRST_COLUMN, col_spacing: int = 2
     ) -> None:
         rows = [(first, second or _option_text(first)) for first, second in rows]
         indent = " " * self.current_indent

@@ -63,7 +63,7 @@ def _read(
             continue
         try:
             values[id_] = _typed(given, setting)
-        except ValueError:
+        except (ValueError, OverflowError):
             faults.append(Fault("setting-not-a", id_, (("value", given), ("type", setting.type))))
             continue
         if fault := _fault(id_, values[id_], setting):

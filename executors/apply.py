@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.detect import machine
-
 from advisor.errors import (
     Fault,
     LimitError,
@@ -24,21 +23,12 @@ from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, RunData
 from executors.evaluate.heldout import ask
+from executors.goals import for_goal
 from executors.registry import executor
 from executors.rundir import RunDir, new_run_path
 from knowledge.corpus.readers import read
 from knowledge.corpus.splits import Split, split
 from knowledge.corpus.types import Corpus, Example
-
-# What a goal is judged on; a goal without examples of its kind is judged on all there are.
-JUDGED = {
-    "new_facts": ("qa",),
-    "domain_reasoning": ("qa",),
-    "style_or_tone": ("rewrite",),
-    "output_format": ("rewrite", "qa"),
-    "translation": ("rewrite",),
-    "classification": ("labelled",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +183,7 @@ def load_data(plan: Plan, root: Path | None, session: Session) -> RunData:
 
 def heldout(parts: Split, plan: Plan) -> list[Example]:
     """The held-out examples that the plan's goal is judged on."""
-    kinds = JUDGED.get(plan.goal, ())
-    wanted = [example for example in parts.test if example.kind in kinds]
-    return wanted or list(parts.test)
+    return for_goal(parts.test, plan.goal)
 
 
 def peak_ram_gib() -> float:

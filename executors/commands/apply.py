@@ -25,7 +25,7 @@ def apply(session: Session, plan: Path, run_path: Path | None, resume: bool, dry
 
     if resume and run_path is None:
         raise UsageError("resume-needs-run")
-    checked, drifts = runner.check_plan(plan, session, dry_run=dry_run)
+    checked, drifts = runner.check_plan(plan, session)
     for drift in drifts:
         session.say("drift.told", what=drift.what, planned=drift.planned, now=drift.now)
     if dry_run:

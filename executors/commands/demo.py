@@ -21,10 +21,9 @@ ROADS = ("prompting", "rag", "qlora")
 def demo(session: Session, folder: Path | None, resume: bool) -> None:
     """Recommend, plan, apply three roads, compare, report."""
     from advisor.answers import gather
+    from advisor.needs import needs
     from advisor.recommend import recommend
     from advisor.render_advice import show_recommendation
-
-    from advisor.needs import needs
     from executors.commands.compare import show
     from executors.compare.run import compare
     from executors.report.document import load_document

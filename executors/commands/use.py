@@ -69,8 +69,8 @@ def use(
 
 
 def _open(path: Path, session: Session) -> tuple[Any, Any]:
-    from executors.apply import JUDGED
     from executors.base import Context
+    from executors.goals import kind_for
     from executors.registry import executor
     from executors.rundir import RunDir
 
@@ -87,7 +87,7 @@ def _open(path: Path, session: Session) -> tuple[Any, Any]:
     run.verify_artifacts()
     session = session.with_confidential(str(plan.answers.get("confidential", "")) or None)
     session.say("use.opening", run=path.name)
-    kind = JUDGED.get(plan.goal, ("qa",))[0]
+    kind = kind_for(plan.goal)
     return executor(plan.executor).open(run, Context(session)), kind
 
 

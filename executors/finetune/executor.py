@@ -15,6 +15,7 @@ from advisor.types import Method, Plan
 from executors.base import Context, Lack, Question, Reply, RunData
 from executors.finetune.proof import prove_learned
 from executors.generator import LocalGenerator, load_for, local_model_lacks
+from executors.goals import for_goal
 from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
@@ -43,21 +44,23 @@ class FinetuneExecutor:
 
         method = _method(plan)
         config = plan.config
-        split = data.split
-        if len(split.train) < MIN_EXAMPLES:
-            raise RunError("too-few-examples", n=len(split.train), least=MIN_EXAMPLES)
+        learned, watched = (
+            for_goal(part, plan.goal) for part in (data.split.train, data.split.validation)
+        )
+        if len(learned) < MIN_EXAMPLES:
+            raise RunError("too-few-examples", n=len(learned), least=MIN_EXAMPLES)
         started = time.perf_counter()
         loaded = load_for(config, context, quantised=method == "qlora", train=True)
         load_seconds = time.perf_counter() - started
         seq_len = int(config["finetune.seq_len"])
-        labels = sorted({e.label for e in split.train if e.label})
+        labels = sorted({e.label for e in learned if e.label})
         train_rows, validation_rows = (
             make_rows(part, loaded.tokenizer, plan.language, seq_len, labels=labels)
-            for part in (split.train, split.validation)
+            for part in (learned, watched)
         )
-        _refuse_bad_rows(train_rows.left_out, len(split.train), run, context)
+        _refuse_bad_rows(train_rows.left_out, len(learned), run, context)
         if not validation_rows.rows:
-            raise RunError("no-validation-rows", n=len(split.validation))
+            raise RunError("no-validation-rows", n=len(watched))
         with context.session.progress(
             t("finetune.training", method=method, n=len(train_rows.rows)), total=1.0
         ) as progress:
@@ -73,6 +76,20 @@ class FinetuneExecutor:
                 resume=run.manifest.status != "done",
             )
         run.replace_metrics(trained.losses)
+        actuals = {
+            "load_seconds": load_seconds,
+            "build_seconds": trained.seconds,
+            "hours": (time.perf_counter() - started) / 3600,
+            "steps": float(trained.steps),
+            "eval_loss_first": trained.first_eval_loss,
+            "eval_loss_best": trained.best_eval_loss,
+            "trained_tokens": float(trained.trained_tokens),
+        }
+        limit = plan.limits.get("hours")
+        if limit and trained.stopped_early and actuals["hours"] > limit:
+            # Said before the proof: a few steps of warm-up have moved nothing yet.
+            run.add_actuals(actuals)
+            raise LimitError("hours-reached", hours=limit, steps=trained.steps)
         proof = prove_learned(trained, method)
         _save(trained.model, loaded.tokenizer, method, run.artifacts)
         write_json(
@@ -92,19 +109,6 @@ class FinetuneExecutor:
                 **proof,
             },
         )
-        actuals = {
-            "load_seconds": load_seconds,
-            "build_seconds": trained.seconds,
-            "hours": (time.perf_counter() - started) / 3600,
-            "steps": float(trained.steps),
-            "eval_loss_first": trained.first_eval_loss,
-            "eval_loss_best": trained.best_eval_loss,
-            "trained_tokens": float(trained.trained_tokens),
-        }
-        limit = plan.limits.get("hours")
-        if limit and trained.stopped_early and actuals["hours"] > limit:
-            run.add_actuals(actuals)
-            raise LimitError("hours-reached", hours=limit, steps=trained.steps)
         return actuals
 
     def open(self, run: RunDir, context: Context) -> TunedSystem:

@@ -13,6 +13,7 @@ from executors.rag.retrieve import Signals
 SCHEMA_VERSION = 1
 LEAST_UNANSWERABLE = 4
 LEAST_ANSWERABLE = 10
+_LEAST_GAIN = 0.05
 _PRIOR_QUESTIONS = 10
 """The default line counts as much as this many questions of the company's own."""
 # Set by hand with the sample company's 144 questions (ja and en, unanswerable ones near misses)
@@ -80,9 +81,11 @@ def calibrate(answerable: Sequence[float], unanswerable: Sequence[float]) -> Thr
 
     best = max(lines, key=gain)
     share = _PRIOR_QUESTIONS / (_PRIOR_QUESTIONS + min(n, m))
-    return _threshold(
-        share * DEFAULT_THRESHOLD + (1 - share) * best, "calibrated", answerable, unanswerable
-    )
+    drawn = share * DEFAULT_THRESHOLD + (1 - share) * best
+    # Where no line parts them, the best one is chance: it must beat the default plainly.
+    if gain(drawn)[0] < gain(DEFAULT_THRESHOLD)[0] + _LEAST_GAIN:
+        return _threshold(DEFAULT_THRESHOLD, "default", answerable, unanswerable)
+    return _threshold(drawn, "calibrated", answerable, unanswerable)
 
 
 def _threshold(

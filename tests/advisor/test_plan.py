@@ -1,4 +1,4 @@
-"""A plan is what will be done: sealed, found again after a move, refused when it no longer holds."""
+"""A plan is what will be done: sealed, found after a move, refused when it no longer holds."""
 
 from __future__ import annotations
 

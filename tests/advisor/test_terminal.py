@@ -69,6 +69,7 @@ def test_the_whole_questionnaire(
     child.expect_exact("30,000")
     at_list(child, "9 問" if lang == "ja" else "9 more", lang)
     child.send(DOWN + ENTER)
+    child.expect_exact("\x1b[?2004l")
     review = "回答を確かめてください" if lang == "ja" else "review your answers"
     asked = 0
     while child.expect_exact([review, CHOOSE[lang], ANSWER[lang]]) != 0:

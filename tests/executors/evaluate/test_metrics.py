@@ -61,7 +61,7 @@ def test_identical_texts_score_one_on_every_overlap(text: str) -> None:
     ("answer", "gold"),
     [
         ("はい", "いいえ"),
-        ("持ち帰りはできます", "持ち帰りはできません"),
+        ("持出はできます", "持出はできません"),
         ("You may", "You may not"),
     ],
 )

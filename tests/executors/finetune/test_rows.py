@@ -25,7 +25,8 @@ def row(tokenizer: Any, one: Example, **options: Any) -> Row:
 
 
 CHATML = (
-    "{{- bos_token -}}{%- for m in messages -%}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+    "{{- bos_token -}}{%- for m in messages -%}"
+    "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
     "{%- endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant\n{%- endif -%}"
 )
 GEMMA = (

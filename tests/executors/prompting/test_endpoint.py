@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -124,13 +125,21 @@ def test_what_is_meant_for_this_machine_takes_no_proxy(
 
 
 @pytest.fixture(scope="module")
-def server(tiny_folder: Path) -> Iterator[str]:
-    """`transformers serve` with the tiny model on a free port of this machine."""
+def served(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with okakae's plain template: a server answers 500 without one."""
     from executors.template import PLAIN_TEMPLATE
 
-    (tiny_folder / "chat_template.jinja").write_text(PLAIN_TEMPLATE, encoding="utf-8")
+    folder = tmp_path_factory.mktemp("served") / "model"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "chat_template.jinja").write_text(PLAIN_TEMPLATE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(served: Path) -> Iterator[str]:
+    """`transformers serve` with the tiny model on a free port of this machine."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(tiny_folder)]
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(served)]
     process = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
         stdout=subprocess.DEVNULL,
@@ -156,26 +165,25 @@ def server(tiny_folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        (tiny_folder / "chat_template.jinja").unlink()
 
 
 @pytest.mark.slow
 def test_a_real_server_answers_as_the_model_does_in_this_process(
-    server: str, tiny_folder: Path, session: Session
+    server: str, served: Path, session: Session
 ) -> None:
     from executors.base import Context
     from executors.generator import open_generator
 
-    config = {"model": str(tiny_folder), "endpoint.url": server, "endpoint.model": str(tiny_folder)}
+    config = {"model": str(served), "endpoint.url": server, "endpoint.model": str(served)}
     there = open_generator(config, Context(session))
     conversations = [ASKED, [{"role": "system", "content": "short"}, *ASKED]]
-    served = there.complete(conversations, max_new_tokens=6)
+    remote = there.complete(conversations, max_new_tokens=6)
     there.close()
     assert isinstance(there, EndpointGenerator)
-    assert all(g.tokens_in > 20 and 0 < g.tokens_out <= 7 for g in served)
-    here = open_generator({"model": str(tiny_folder)}, Context(session))
+    assert all(g.tokens_in > 20 and 0 < g.tokens_out <= 7 for g in remote)
+    here = open_generator({"model": str(served)}, Context(session))
     local = here.complete(conversations, max_new_tokens=6)
-    assert [g.tokens_in for g in served] == [g.tokens_in for g in local]
+    assert [g.tokens_in for g in remote] == [g.tokens_in for g in local]
 
 
 @pytest.mark.slow

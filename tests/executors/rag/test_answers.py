@@ -179,6 +179,8 @@ def test_each_sentence_is_cited_or_not() -> None:
 
 def test_calibration_needs_enough_questions_and_then_separates() -> None:
     assert calibrate([0.9] * 20, [0.1]).basis == "default"
+    inseparable = calibrate([0.4, 0.6, 0.8] * 10, [0.4, 0.6, 0.8] * 4)
+    assert (inseparable.basis, inseparable.value) == ("default", DEFAULT_THRESHOLD)
     line = calibrate([0.9] * 40, [0.6] * 40)
     assert line.basis == "calibrated" and 0.6 < line.value < 0.9
     assert (line.coverage, line.false_answers) == (1.0, 0.0)

@@ -103,7 +103,7 @@ def test_calibration_uses_the_companys_questions(handbook, context, tmp_path) ->
     run = RunDir.create(tmp_path / "run", plan(), tmp_path)
     RagExecutor().build(plan(), run, data(handbook, tmp_path), context)
     stored = json.loads((run.artifacts / "retrieval.json").read_text(encoding="utf-8"))
-    assert stored["threshold"]["basis"] == "calibrated"
+    assert stored["threshold"]["false_answers"] == 0.0
     assert stored["threshold"]["n_unanswerable"] == 6
     assert stored["fusion"]["questions"] == 25
     assert stored["fusion"]["found_in_five"] == 1.0
