@@ -208,9 +208,9 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def _options(function: Any) -> Any:
     from advisor.session import _COMMON
 
+    # No help text here: the page looks it up as it is written, once the language is known.
     for flags, attributes in reversed(_COMMON):
-        name = flags[0].lstrip("-")
-        function = click.option(*flags, help=t(f"option.{name}"), **attributes)(function)
+        function = click.option(*flags, **attributes)(function)
     return click.option(
         "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version
     )(function)

@@ -106,7 +106,7 @@ def _fault(id_: str, value: Scalar, setting: Setting) -> Fault | None:
 def _implied(executor: str, option: Option, needs: Needs) -> dict[str, tuple[Scalar, str]]:
     values: dict[str, tuple[Scalar, str]] = {"model": _model(option, needs)}
     if executor == "finetune":
-        values |= _by_examples(needs)
+        values |= _by_examples(needs, str(option.method))
         if not needs.vram_gib:
             # Recomputing activations saves GPU memory; RAM is seldom what a CPU run lacks.
             reason = t("plan.why.cpu-no-checkpointing")
@@ -137,7 +137,7 @@ def in_hub_cache(model: str) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-def _by_examples(needs: Needs) -> dict[str, tuple[Scalar, str]]:
+def _by_examples(needs: Needs, method: str) -> dict[str, tuple[Scalar, str]]:
     """Rank, rate, epochs and batch by the number of examples.
 
     Sources: QLoRA (arXiv 2305.14314), LoRA Learns Less and Forgets Less (arXiv 2405.09673),
@@ -155,6 +155,8 @@ def _by_examples(needs: Needs) -> dict[str, tuple[Scalar, str]]:
     model = find_model(needs.model) if needs.model else None
     if model is not None and model.params > 13_000_000_000:
         rate = 1e-4
+    if method == "full":
+        rate /= 10  # LoRA wants about ten times the rate of full tuning (LoRA Without Regret)
     return {
         "finetune.rank": (rank, reason),
         "finetune.alpha": (alpha, reason),

@@ -12,13 +12,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from advisor.errors import Forbidden, Interrupted, OkakaeError, UsageError
 from advisor.texts import current_lang, has_text, set_lang, t
-from advisor.types import Language
+
+if TYPE_CHECKING:
+    from advisor.types import Language
 
 PERMISSIONS = ("download", "upload", "api", "spend")
 
@@ -261,16 +263,17 @@ def okakae_command(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], cl
         @click.pass_context
         def run(ctx: click.Context, /, **kwargs: Any) -> Any:
             session = _session(ctx, kwargs)
-            resume = kwargs.pop("_resume", "")
-            return boundary(session, lambda: function(session, **kwargs), resume)
+            return boundary(session, lambda: function(session, **kwargs))
 
         callback: Any = run
         for flags, options in reversed(_COMMON):
             key = flags[0].lstrip("-")
-            callback = click.option(*flags, help=_help(key), **options)(callback)
+            add: Any = click.option(*flags, help=_help(key), **options)
+            callback = add(callback)
         help_id = f"command.{name}.help"
         text = t(help_id) if has_text(help_id) else ""
-        command: click.Command = click.command(name, help=text, **attrs)(callback)
+        make: Any = click.command(name, help=text, **attrs)
+        command: click.Command = make(callback)
         return command
 
     return decorate

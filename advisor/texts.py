@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from advisor.types import Language
 from knowledge.catalog.texts import has, text
+
+if TYPE_CHECKING:
+    from advisor.types import Language
 
 _lang: ContextVar[Language | None] = ContextVar("okakae_lang", default=None)
 

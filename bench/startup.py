@@ -1,4 +1,4 @@
-"""How fast okakae starts: `--help` beside `import click`, and the wizard's first prompt on a pty."""
+"""How fast okakae starts: `--help` beside `import click`, the wizard's first prompt on a pty."""
 
 from __future__ import annotations
 

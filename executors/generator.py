@@ -49,7 +49,12 @@ def open_generator(config: Mapping[str, Scalar], context: Context) -> Generator:
 
 
 def load_for(
-    config: Mapping[str, Scalar], context: Context, *, quantised: bool = False, train: bool = False
+    config: Mapping[str, Scalar],
+    context: Context,
+    *,
+    quantised: bool = False,
+    train: bool = False,
+    dtype: str = "auto",
 ) -> LoadedModel:
     """Load the plan's base model with the consent given to this call."""
     session = context.session
@@ -59,6 +64,7 @@ def load_for(
         str(config["model"]),
         purpose="train" if train else "use",
         quantised=quantised,
+        dtype=dtype,
         allow=session.allow,
         offline=session.offline,
     )

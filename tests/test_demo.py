@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 # Loaded by the interpreter at start (sitecustomize): any address but loopback raises at once.
-BLOCK = '''
+BLOCK = """
 import socket
 real = socket.socket.connect
 def connect(self, address, *rest):
@@ -28,7 +28,7 @@ def lookup(host, *rest, **more):
 found = socket.getaddrinfo
 socket.socket.connect = connect
 socket.getaddrinfo = lookup
-'''
+"""
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])

@@ -16,6 +16,7 @@ from executors.base import Context, Lack, Question, Reply, RunData
 from executors.finetune.proof import prove_learned
 from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
+from executors.models import quiet_libraries, unpacked_for_cpu
 from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
@@ -39,8 +40,9 @@ class FinetuneExecutor:
 
     def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
         """Train, keep the best weights and the losses, and prove that something was learned."""
-        from executors.finetune.recipe import train
-        from executors.finetune.rows import make_rows
+        with quiet_libraries():
+            from executors.finetune.recipe import train
+            from executors.finetune.rows import make_rows
 
         method = _method(plan)
         config = plan.config
@@ -50,7 +52,14 @@ class FinetuneExecutor:
         if len(learned) < MIN_EXAMPLES:
             raise RunError("too-few-examples", n=len(learned), least=MIN_EXAMPLES)
         started = time.perf_counter()
-        loaded = load_for(config, context, quantised=method == "qlora", train=True)
+        loaded = load_for(
+            config,
+            context,
+            quantised=method == "qlora",
+            train=True,
+            # A full tuning's small steps vanish in bf16 weights: at 2e-5 most never change.
+            dtype="float32" if method == "full" else "auto",
+        )
         load_seconds = time.perf_counter() - started
         seq_len = int(config["finetune.seq_len"])
         labels = sorted({e.label for e in learned if e.label})
@@ -61,9 +70,8 @@ class FinetuneExecutor:
         _refuse_bad_rows(train_rows.left_out, len(learned), run, context)
         if not validation_rows.rows:
             raise RunError("no-validation-rows", n=len(watched))
-        with context.session.progress(
-            t("finetune.training", method=method, n=len(train_rows.rows)), total=1.0
-        ) as progress:
+        label = t("finetune.training", method=method, n=len(train_rows.rows))
+        with quiet_libraries(), context.session.progress(label, total=1.0) as progress:
             trained = train(
                 loaded,
                 method,
@@ -118,14 +126,15 @@ class FinetuneExecutor:
         if about["method"] == "full":
             loaded = load_for({**plan.config, "model": str(run.artifacts / MODEL)}, context)
         else:
-            from peft import PeftModel
-
             loaded = load_for(plan.config, context, quantised=about["method"] == "qlora")
             if loaded.digest != about["base_digest"]:
                 raise RunError("base-changed", where=str(run.path), model=loaded.source)
-            loaded = loaded.with_model(
-                PeftModel.from_pretrained(loaded.model, str(run.artifacts / ADAPTER)).eval()
-            )
+            loaded = unpacked_for_cpu(loaded)
+            with quiet_libraries():
+                from peft import PeftModel
+
+                tuned = PeftModel.from_pretrained(loaded.model, str(run.artifacts / ADAPTER))
+            loaded = loaded.with_model(tuned.eval())
         return TunedSystem(plan, about["labels"], LocalGenerator(loaded))
 
 

@@ -78,7 +78,8 @@ NEVER = {
 
 @cache
 def records(lang: str, name: str) -> list[dict[str, Any]]:
-    lines = (SAMPLES / lang / ("" if name.startswith("general") else "company") / name).read_text(encoding="utf-8").splitlines()
+    folder = SAMPLES / lang / ("" if name.startswith("general") else "company")
+    lines = (folder / name).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
