@@ -49,7 +49,7 @@ wheel-test: install-test
 
 # A folder of wheels for a closed network: pip install --no-index --find-links wheelhouse okakae[all]
 bundle: install
-	$(PIP) wheel --quiet --no-deps --wheel-dir wheelhouse -r constraints.txt
+	$(PIP) download --quiet --dest wheelhouse -r constraints.txt
 	$(PIP) download --quiet --no-deps --require-hashes --dest wheelhouse -r requirements.lock
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir wheelhouse .
 	cp requirements.lock constraints.txt wheelhouse/

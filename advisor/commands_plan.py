@@ -27,6 +27,7 @@ def plan(
 ) -> None:
     """Write the plan file that `apply` will run exactly."""
     from advisor.answers import gather
+    from advisor.hosts import is_this_machine
     from advisor.needs import needs
     from advisor.plan import find_option, make_plan, save_plan
     from advisor.recommend import recommend
@@ -37,7 +38,7 @@ def plan(
     recommendation = recommend(wanted)
     option = find_option(recommendation, name)
     endpoint = str(gathered.settings.get("endpoint.url", ""))
-    if wanted.confidential == "all" and endpoint and not _local(endpoint):
+    if wanted.confidential == "all" and endpoint and not is_this_machine(endpoint):
         raise Forbidden("confidential-stays-here", what=endpoint)
     made = make_plan(
         option,
@@ -58,9 +59,3 @@ def plan(
         click.echo(session.t("next-command", command=f"okakae apply {out}"))
 
     session.out({**asdict(made), "path": str(out)}, human)
-
-
-def _local(url: str) -> bool:
-    from urllib.parse import urlsplit
-
-    return (urlsplit(url).hostname or "") in ("localhost", "127.0.0.1", "::1")

@@ -208,20 +208,21 @@ def blocking(drifts: list[Drift]) -> list[Drift]:
 
 
 def tree_digest(path: Path) -> tuple[str, int, int]:
-    """SHA-256 over relative names and contents below `path`; hidden files do not count.
+    """SHA-256 over relative names and contents of the files that would be read below `path`.
+
+    The same walk as the reader's: hidden files, and plans, answers and runs that lie among the
+    data, are no part of it, so that writing them there leaves the plan valid.
 
     Returns:
         The digest, the number of files and their size in bytes.
     """
-    if path.is_file():
-        named = [(path.name, path)]
-    else:
-        named = [(p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file()]
+    from knowledge.corpus.readers import walk
+
+    root = path if path.is_dir() else path.parent
+    named = [(file.relative_to(root).as_posix(), file) for file in walk(path)]
     digest, count, size = hashlib.sha256(), 0, 0
     # Sorted as text: paths themselves sort differently on Windows.
     for relative, file in sorted(named):
-        if any(part.startswith((".", "~$")) for part in relative.split("/")):
-            continue
         digest.update(f"{relative}\0{sha256_file(file)}\n".encode())
         count += 1
         size += file.stat().st_size

@@ -34,7 +34,7 @@ def configure(
     overrides, faults = _read(overrides, known)
     if faults:
         raise UsageError("settings-wrong", faults=tuple(faults), n=len(faults))
-    implied = _implied(executor, option, needs)
+    implied = _implied(executor, option, needs, overrides)
     config: dict[str, Scalar] = {}
     why: dict[str, str] = {}
     for id_, setting in known.items():
@@ -103,7 +103,9 @@ def _fault(id_: str, value: Scalar, setting: Setting) -> Fault | None:
     return None
 
 
-def _implied(executor: str, option: Option, needs: Needs) -> dict[str, tuple[Scalar, str]]:
+def _implied(
+    executor: str, option: Option, needs: Needs, overrides: Mapping[str, Scalar]
+) -> dict[str, tuple[Scalar, str]]:
     values: dict[str, tuple[Scalar, str]] = {"model": _model(option, needs)}
     if executor == "finetune":
         values |= _by_examples(needs, str(option.method))
@@ -111,8 +113,9 @@ def _implied(executor: str, option: Option, needs: Needs) -> dict[str, tuple[Sca
             # Recomputing activations saves GPU memory; RAM is seldom what a CPU run lacks.
             reason = t("plan.why.cpu-no-checkpointing")
             values["finetune.gradient_checkpointing"] = (False, reason)
-    if executor == "rag" and values["model"][0] == "starter":
-        # Measured in bench/: the 270M starter garbles what it was given; quoting does not.
+    here = "endpoint.url" not in overrides
+    if executor == "rag" and here and values["model"][0] == "starter":
+        # The 270M starter garbles what it is given (bench/LOG.md); quoting does not.
         values["rag.answer"] = ("extractive", t("plan.why.starter-quotes"))
     return values
 

@@ -6,7 +6,8 @@ import click
 
 from advisor.render import table
 from advisor.session import Session
-from advisor.types import Estimate, Manifest, Plan
+from advisor.texts import has_text, t
+from advisor.types import Estimate, Language, Manifest, Plan
 
 # What the run measures for an estimate, and how to bring it to the estimate's unit.
 ACTUAL_FOR = {
@@ -32,8 +33,9 @@ def show_plan(plan: Plan, session: Session) -> None:
         table(
             [session.t(f"plan.column.{name}") for name in ("estimate", "range", "basis")],
             [
-                [session.t(f"estimate-name.{key}"), span(estimate), estimate.basis]
+                [session.t(f"estimate-name.{key}"), span(estimate, session.lang), estimate.basis]
                 for key, estimate in plan.estimates.items()
+                if estimate.high
             ],
         )
 
@@ -43,9 +45,11 @@ def show_actuals(manifest: Manifest, session: Session) -> None:
     click.echo(session.t("show.status", status=session.t(f"runs.status.{manifest.status}")))
     rows = []
     for key, estimate in manifest.estimates.items():
+        if not estimate.high:
+            continue
         measured = actual(manifest, key)
-        shown = "-" if measured is None else number(measured)
-        rows.append([session.t(f"estimate-name.{key}"), span(estimate), shown])
+        shown = "-" if measured is None else amount(measured, estimate.unit, session.lang)
+        rows.append([session.t(f"estimate-name.{key}"), span(estimate, session.lang), shown])
     if rows:
         table([session.t(f"plan.column.{name}") for name in ("estimate", "range", "actual")], rows)
     for key, value in sorted(manifest.actuals.items()):
@@ -59,10 +63,28 @@ def actual(manifest: Manifest, key: str) -> float | None:
     return None if value is None else value * factor
 
 
-def span(estimate: Estimate) -> str:
-    """Low – high (likely) unit, as everywhere."""
-    low, likely, high = map(number, (estimate.low, estimate.likely, estimate.high))
-    return f"{low} – {high} ({likely}) {estimate.unit}"
+def span(estimate: Estimate, lang: Language) -> str:
+    """Low – high (likely) and the unit, hours below two as minutes."""
+    factor, unit = _scale(estimate.high, estimate.unit)
+    low, likely, high = (
+        number(value * factor) for value in (estimate.low, estimate.likely, estimate.high)
+    )
+    return f"{low} – {high} ({likely}) {_unit(unit, lang)}"
+
+
+def amount(value: float, unit: str, lang: Language) -> str:
+    """One measured value with its unit, hours below two as minutes."""
+    factor, unit = _scale(value, unit)
+    return f"{number(value * factor)} {_unit(unit, lang)}"
+
+
+def _scale(high: float, unit: str) -> tuple[float, str]:
+    return (60.0, "minutes") if unit == "hours" and high < 2 else (1.0, unit)
+
+
+def _unit(unit: str, lang: Language) -> str:
+    id_ = f"unit-name.{unit}"
+    return t(id_, lang) if has_text(id_) else unit
 
 
 def number(value: float) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from advisor.errors import MachineError, RunError
+from advisor.hosts import is_this_machine
 from executors.base import Generation, Message
 
 if TYPE_CHECKING:
@@ -17,17 +16,6 @@ if TYPE_CHECKING:
 
 RETRIES = 4
 TIMEOUT_S = 120.0
-
-
-def is_this_machine(url: str) -> bool:
-    """Whether a URL's host is the loopback interface, so that nothing leaves the machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class EndpointGenerator:

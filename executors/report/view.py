@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from advisor.render_plan import number
+from advisor.render_plan import ACTUAL_FOR, amount, span
 from advisor.texts import has_text, t
-from advisor.types import Language
-
-MEASURED = {
-    "hours": ("total_seconds", 1 / 3600),
-    "vram_gib": ("peak_vram_gib", 1.0),
-    "ram_gib": ("peak_ram_gib", 1.0),
-}
-NOT_SHOWN = ("cost_jpy",)
+from advisor.types import Estimate, Language
 
 
 class View:
@@ -143,15 +136,17 @@ class View:
         rows = []
         for road in self.roads:
             for key, estimate in road["estimate"].items():
-                measured, factor = MEASURED.get(key, (key, 1.0))
+                if not estimate["high"]:
+                    continue
+                measured, factor = ACTUAL_FOR.get(key, (key, 1.0))
                 value = road["actual"].get(measured)
-                low, likely, high = (number(estimate[k]) for k in ("low", "likely", "high"))
+                unit = estimate["unit"]
                 rows.append(
                     [
                         self.word("road", road["name"]),
                         self.word("estimate-name", key),
-                        f"{low} – {high} ({likely}) {estimate['unit']}",
-                        "-" if value is None else f"{number(value * factor)} {estimate['unit']}",
+                        span(Estimate(**{**estimate, "terms": ()}), self.lang),
+                        "-" if value is None else amount(value * factor, unit, self.lang),
                         str(estimate["basis"]),
                     ]
                 )

@@ -15,6 +15,7 @@ from knowledge.corpus.examples import with_unique_ids
 from knowledge.corpus.garbled import garbled_text, garbling
 from knowledge.corpus.health import document_problems, repetitions, text_problems
 from knowledge.corpus.links import linked
+from knowledge.corpus.own_work import written_file, written_folder
 from knowledge.corpus.source import Reading, Refused, SourceFile
 from knowledge.corpus.types import Corpus, FileReport, FileStatus, Problem
 
@@ -101,15 +102,19 @@ def _noted(report: FileReport, notes: Sequence[Problem]) -> FileReport:
 
 
 def walk(path: Path) -> Iterator[Path]:
-    """The files to read, in the order of their paths."""
+    """The files to read, in the order of their paths; what okakae wrote is passed over."""
     if path.is_file():
         yield path
         return
     found = []
     for folder, folders, names in os.walk(path):
+        if Path(folder) != path and written_folder(Path(folder), folders, names):
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not _passed_over(name)]
         found += [Path(folder, name) for name in names if not _passed_over(name)]
-    yield from sorted((p for p in found if p.is_file()), key=lambda p: p.as_posix())
+    files = (p for p in found if p.is_file() and not written_file(p))
+    yield from sorted(files, key=lambda p: p.as_posix())
 
 
 def _passed_over(name: str) -> bool:
