@@ -150,7 +150,9 @@ def check(found: Given, need: Sequence[str]) -> None:
         UsageError: the one thing wrong is a path that does not exist.
         AnswersError: anything else is missing or invalid.
     """
-    faults = [*found.faults, *missing(found.answers, need)]
+    told = {fault.where.split(" ")[0] for fault in found.faults}
+    absent = [fault for fault in missing(found.answers, need) if fault.where not in told]
+    faults = [*found.faults, *absent]
     path = found.answers.value("data.path")
     if path and not Path(path).exists():
         if not faults:
@@ -209,7 +211,9 @@ def read_data(session: Session, path: str | None) -> DataFacts | None:
         except FileNotFoundError:
             raise UsageError("path-missing", where="data.path", path=path) from None
         except OSError as error:
-            raise UsageError("file-unreadable", where="data.path", path=path, why=error) from None
+            raise UsageError(
+                "file-unreadable", where="data.path", path=path, why=error.strerror
+            ) from None
     counted = facts(corpus)
     if not counted.n_documents and not counted.n_examples:
         raise AnswersError("data-empty", where="data.path", path=path)

@@ -187,3 +187,13 @@ def restored(file: AnswersFile) -> Answers:
             continue
         answers = answers.with_answer(Answer(id_, kept, file.sources.get(id_, "file")))
     return answers
+
+
+def free(path: Path) -> Path:
+    """`path`, or the first numbered name beside it that is still free."""
+    number = 1
+    candidate = path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate

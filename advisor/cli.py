@@ -164,7 +164,13 @@ def _prepare(args: Sequence[str]) -> None:
         # A cp932 console lacks some characters: a question mark is better than a crash.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")
+            # LC_ALL=C: ASCII would leave nothing of Japanese, and click writes UTF-8 there too.
+            plain = getattr(stream, "encoding", "").lower() in (
+                "ascii",
+                "us-ascii",
+                "ansi_x3.4-1968",
+            )
+            reconfigure(encoding="utf-8" if plain else None, errors="replace")
 
 
 def _told(error: click.UsageError) -> OkakaeError:
@@ -186,8 +192,21 @@ def _told(error: click.UsageError) -> OkakaeError:
             return UsageError(
                 "parameter-not-a-choice", name=hint, allowed=", ".join(allowed), command=command
             )
-        return UsageError("parameter-wrong", name=hint, message=error.message, command=command)
+        return UsageError(
+            "parameter-wrong", name=hint, message=_needed(param) or error.message, command=command
+        )
     return UsageError("usage", message=error.format_message(), command=command)
+
+
+def _needed(param: click.Parameter | None) -> str:
+    """What a number flag takes, in the user's language; empty where click says it best."""
+    kind = param.type if param is not None else None
+    if isinstance(kind, click.IntRange | click.FloatRange):
+        low, high = ("-" if end is None else f"{end:g}" for end in (kind.min, kind.max))
+        return t("error.needs-range", low=low, high=high)
+    if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
+        return t("error.needs-number")
+    return ""
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

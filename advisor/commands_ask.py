@@ -25,13 +25,14 @@ def ask(
 ) -> None:
     """Ask, check and write the answers; an existing file is where it starts from."""
     from advisor.answers import check, given
-    from advisor.answers_file import state_file, write_answers
+    from advisor.answers_file import free, state_file, write_answers
     from advisor.questions import Questionnaire
+    from advisor.render import command_line
     from advisor.types import Answers
 
     existing = answers if answers is not None and answers.is_file() else None
     found = given(existing, sets)
-    path = answers or Path("answers.toml")
+    path = answers or free(Path("answers.toml"))
     if session.interactive and not defaults and not found.faults:
         from advisor.interview import Interview
         from advisor.wizard import resumed
@@ -55,6 +56,7 @@ def ask(
 
     def human() -> None:
         click.echo(t("wizard.saved", path=path))
-        click.echo(t("next-command", command=f"okakae recommend --answers {path}"))
+        command = command_line("okakae", "recommend", "--answers", path)
+        click.echo(t("next-command", command=command))
 
     session.out(document, human)

@@ -216,7 +216,7 @@ def _problem(problem: Problem, session: Session) -> dict[str, Any]:
 
 def show(found: Sequence[Inspection], session: Session) -> None:
     """The files as a table, then each problem with its place, an excerpt and what to do."""
-    from advisor.render import table
+    from advisor.render import command_line, table
     from knowledge.corpus.languages import TOKEN_RATES_SOURCE
 
     reports = [report for one in found for report in named_reports(one, len(found) > 1)]
@@ -249,7 +249,7 @@ def show(found: Sequence[Inspection], session: Session) -> None:
     )
     if refused := sum(one.facts.n_refused for one in found):
         click.echo(session.t("inspect.refused", n=refused), err=True)
-    click.echo(session.t("inspect.next", path=found[0].corpus.root))
+    click.echo(session.t("inspect.next", path=command_line(found[0].corpus.root)))
 
 
 def _row(report: FileReport, session: Session) -> list[str]:

@@ -31,6 +31,7 @@ def plan(
     from advisor.needs import needs
     from advisor.plan import find_option, make_plan, save_plan
     from advisor.recommend import recommend
+    from advisor.render import command_line
     from advisor.render_plan import show_plan
 
     gathered = gather(session, answers, sets)
@@ -50,12 +51,13 @@ def plan(
         place=place,
     )
     save_plan(made, out)
-    for blocker in option.blocked_by:
-        session.say("plan.blocked-option", why=blocker)
+    for reason in option.reasons:
+        if reason.effect == "blocks":
+            session.say("plan.blocked-option", why=reason.text)
 
     def human() -> None:
         show_plan(made, session)
         click.echo(session.t("plan.written", path=out))
-        click.echo(session.t("next-command", command=f"okakae apply {out}"))
+        click.echo(session.t("next-command", command=command_line("okakae", "apply", out)))
 
     session.out({**asdict(made), "path": str(out)}, human)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from advisor.errors import Fault, UsageError
+from advisor.errors import Fault, MachineError, OkakaeError, UsageError
 from advisor.types import SCHEMA_VERSION
 
 T = TypeVar("T")
@@ -42,7 +43,42 @@ def sha256_file(path: Path) -> str:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace `path` in one step: a reader sees the old file or the new one, never half."""
+    """Replace `path` in one step: a reader sees the old file or the new one, never half.
+
+    Raises:
+        UsageError: nothing can be written there.
+        MachineError: the disk is full.
+    """
+    try:
+        _write(path, data)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> OkakaeError:
+    """The error of a place that takes no file: the disk's fault or the named path's."""
+    ref = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "path-unwritable"
+    kind = MachineError if ref == "disk-full" else UsageError
+    return kind(ref, where=str(path), path=str(path), why=error.strerror or type(error).__name__)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output path before long work, not after it.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    if path.is_dir():
+        raise unwritable(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -67,6 +103,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(plain, ensure_ascii=False, indent=1, default=_plain) + "\n")
 
 
+def _short(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, without the path and bytes that the message says already."""
+    return error.reason if isinstance(error, UnicodeDecodeError) else str(error.strerror or error)
+
+
 def read_json(path: Path, type_: type[T]) -> T:
     """Read and validate `path` as `type_`.
 
@@ -81,7 +122,9 @@ def read_json(path: Path, type_: type[T]) -> T:
     except FileNotFoundError:
         raise UsageError("file-missing", where=str(path), path=str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("file-unreadable", where=str(path), path=str(path), why=error) from None
+        raise UsageError(
+            "file-unreadable", where=str(path), path=str(path), why=_short(error)
+        ) from None
     except json.JSONDecodeError as error:
         raise UsageError(
             "file-not-json", where=f"{path}:{error.lineno}", path=str(path), why=error.msg
@@ -93,7 +136,11 @@ def read_json(path: Path, type_: type[T]) -> T:
         return TypeAdapter(type_).validate_python(raw, strict=False)
     except ValidationError as error:
         faults = tuple(
-            Fault("field-wrong", ".".join(map(str, e["loc"])), (("why", e["msg"]),))
+            Fault(
+                "field-missing" if e["type"] == "missing" else "field-wrong",
+                ".".join(map(str, e["loc"])),
+                (("why", e["msg"]),),
+            )
             for e in error.errors()
         )
         raise UsageError(

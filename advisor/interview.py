@@ -14,7 +14,7 @@ from advisor.answers_file import write_answers
 from advisor.errors import Interrupted, OkakaeError
 from advisor.prompts import Asker, Command, Shown, asker
 from advisor.questions import Questionnaire, Unreadable
-from advisor.render import paragraph
+from advisor.render import command_line, paragraph
 from advisor.texts import has_text, t
 from advisor.types import Answer, Answers, MachineFacts, Scalar
 from knowledge.catalog.records import Question
@@ -48,7 +48,7 @@ class Interview:
             Interrupted: Ctrl-C or Ctrl-D; the answers so far are kept, and it says how to go on.
         """
         try:
-            _say("wizard.keys")
+            _say(self.asker.keys)
             if only:
                 self._ask_each(lambda question: any(fnmatchcase(question.id, p) for p in only))
             self._ask_open(core=True)
@@ -106,7 +106,11 @@ class Interview:
             self._show_data(self._data_facts)
         suggestion = self._suggestion(question)
         if suggestion is not None and suggestion.source == "detected":
-            _say("wizard.detected", value=self._title(question, suggestion), why=_why(suggestion))
+            _say(
+                "wizard.detected",
+                value=self._title(question, suggestion),
+                why=suggestion.why or _why(suggestion),
+            )
         while True:
             answer = self._prompt(question, suggestion)
             if answer is Command.BACK:
@@ -212,7 +216,7 @@ class Interview:
             languages=languages or "-",
         )
         if facts.n_refused:
-            _say("wizard.data-refused", n=facts.n_refused, path=facts.path)
+            _say("wizard.data-refused", n=facts.n_refused, path=command_line(facts.path))
 
     def _explain(self, question: Question, suggestion: Answer | None) -> None:
         _say("wizard.why", why=t(f"question.{question.id}.why"))

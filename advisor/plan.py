@@ -217,9 +217,10 @@ def tree_digest(path: Path) -> tuple[str, int, int]:
         The digest, the number of files and their size in bytes.
     """
     from knowledge.corpus.readers import walk
+    from knowledge.corpus.source import name_below
 
     root = path if path.is_dir() else path.parent
-    named = [(file.relative_to(root).as_posix(), file) for file in walk(path)]
+    named = [(name_below(file, root), file) for file in walk(path)]
     digest, count, size = hashlib.sha256(), 0, 0
     # Sorted as text: paths themselves sort differently on Windows.
     for relative, file in sorted(named):

@@ -46,6 +46,11 @@ def configure(
             config[id_], why[id_] = implied[id_]
         else:
             config[id_], why[id_] = setting.default, t("plan.why.default")
+    held = float(config["data.test_share"]) + float(config["data.validation_share"])
+    if held >= 1.0:
+        share = (("value", f"{held:g}"),)
+        fault = Fault("shares-leave-nothing", "data.test_share + data.validation_share", share)
+        raise UsageError("settings-wrong", faults=(fault,), n=1)
     return config, why
 
 

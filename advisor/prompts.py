@@ -41,6 +41,11 @@ class Shown:
 class Asker(Protocol):
     """How answers are asked for; what surrounds the prompt is already on the screen."""
 
+    @property
+    def keys(self) -> str:
+        """The text id that says which keys go back and explain."""
+        ...
+
     def choose(self, choices: Sequence[Shown], default: str | None) -> str | Command: ...
 
     def write(
@@ -61,6 +66,8 @@ def _told(text: str) -> None:
 
 class NumberedAsker:
     """Numbered lists and lines; what screen readers and tests can follow."""
+
+    keys = "wizard.keys-numbered"
 
     def choose(self, choices: Sequence[Shown], default: str | None) -> str | Command:
         for number, choice in enumerate(choices, 1):
@@ -113,6 +120,8 @@ def _picked(text: str, choices: Sequence[Shown]) -> Shown | None:
 
 class ArrowAsker:
     """questionary behind its guards; falls back to numbers where there is no console."""
+
+    keys = "wizard.keys"
 
     def __init__(self) -> None:
         self._fallback: NumberedAsker | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -23,6 +24,7 @@ NO_LINE_START = (
 )
 NO_LINE_END = "（［｛「『【〈《〔“‘([{"
 # What CJK terminals may draw two cells wide, or cp932 cannot hold.
+_NEEDS_QUOTES = re.compile(r"""[\s'"$`\\!&|;<>()*?\[\]{}#~]""")
 _ASCII = {"→": "->", "←": "<-", "●": "*", "○": "o", "…": "...", "×": "x", "–": "-", "—": "-"}
 
 
@@ -207,3 +209,17 @@ def paragraph(text: str, *, indent: int = 0, stream: TextIO | None = None) -> st
     """`text` wrapped for the terminal and set in by `indent` cells."""
     lines = wrap_ja(safe(text, stream), columns() - indent).split("\n")
     return "\n".join(" " * indent + line for line in lines)
+
+
+def command_line(*words: object) -> str:
+    """A command as it can be pasted into a shell: words with spaces or signs in quotes."""
+    return " ".join(_quoted(str(word)) for word in words)
+
+
+def _quoted(word: str) -> str:
+    if word and not _NEEDS_QUOTES.search(word):
+        return word
+    import shlex
+    import subprocess
+
+    return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)

@@ -9,14 +9,14 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from advisor.errors import Forbidden, Interrupted, OkakaeError, UsageError
+from advisor.errors import Forbidden, Interrupted, MachineError, OkakaeError, UsageError
 from advisor.texts import current_lang, has_text, set_lang, t
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ def report_error(error: OkakaeError, session: Session) -> None:
     ]
     # A plug-in's own error may have no text here: its reference still says more than a crash.
     what, fix = texts[0] or str(error), texts[1]
-    lines = [f"{session.t('error.label')} [{error.ref}] {what}"]
+    stopped = isinstance(error, Interrupted)  # the person's own wish: nothing went wrong
+    lines = [what if stopped else f"{session.t('error.label')} [{error.ref}] {what}"]
     if error.where and error.where not in what:
         lines.append(f"  {session.t('error.where')} {error.where}")
     faults = []
@@ -159,19 +160,33 @@ def report_error(error: OkakaeError, session: Session) -> None:
         faults.append({"id": fault.ref, "where": fault.where, "text": text, **dict(fault.values)})
         lines.append(f"  - {fault.where + ': ' if fault.where else ''}{text or fault.ref}")
     if fix:
-        lines.append(f"  {session.t('error.fix')} {fix}")
+        lines.append(fix if stopped else f"  {session.t('error.fix')} {fix}")
     click.echo("\n".join(lines), err=True)
-    if session.as_json:
-        document = {
-            "schema_version": 1,
-            "error": error.ref,
-            "text": what,
-            "fix": fix,
-            "where": error.where,
-            "faults": faults,
-            "exit_code": error.exit_code,
-        }
-        click.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+    _document(session, error.ref, what, error.exit_code, fix, error.where, faults)
+
+
+def _document(
+    session: Session,
+    ref: str,
+    text: str,
+    code: int,
+    fix: str = "",
+    where: str = "",
+    faults: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """The error as the one JSON document on stdout, when JSON was asked for."""
+    if not session.as_json:
+        return
+    document = {
+        "schema_version": 1,
+        "error": ref,
+        "text": text,
+        "fix": fix,
+        "where": where,
+        "faults": list(faults),
+        "exit_code": code,
+    }
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str))
 
 
 def _bug(error: Exception, session: Session) -> None:
@@ -189,7 +204,9 @@ def _bug(error: Exception, session: Session) -> None:
         where = str(path)
     except OSError:
         where = "-"
-    click.echo(session.t("error.bug", kind=type(error).__name__, path=where), err=True)
+    told = session.t("error.bug", kind=type(error).__name__, path=where)
+    click.echo(told, err=True)
+    _document(session, "bug", told, 1, where=where)
 
 
 def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any:
@@ -201,7 +218,9 @@ def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any
         raise click.exceptions.Exit(error.exit_code) from None
     except (KeyboardInterrupt, EOFError, click.Abort):
         stop = Interrupted("interrupted", resume=resume)
-        click.echo(session.t("error.interrupted.what"), err=True)
+        told = session.t("error.interrupted.what")
+        click.echo(told, err=True)
+        _document(session, stop.ref, told, stop.exit_code, fix=resume)
         if resume:
             click.echo(session.t("error.interrupted.resume", resume=resume), err=True)
         raise click.exceptions.Exit(stop.exit_code) from None
@@ -212,7 +231,7 @@ def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any
     except (click.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:
-        known = _as_knowledge_error(error)
+        known = _as_knowledge_error(error) or _as_path_error(error)
         if known is not None:
             report_error(known, session)
             raise click.exceptions.Exit(known.exit_code) from None
@@ -228,6 +247,23 @@ def _as_knowledge_error(error: Exception) -> OkakaeError | None:
         return None
     path = str(error.path)
     return UsageError("knowledge-file", where=path, path=path, fault="; ".join(error.faults))
+
+
+def _as_path_error(error: Exception) -> OkakaeError | None:
+    """A path that a person named and that cannot be used is no bug of ours."""
+    import errno
+
+    if not isinstance(error, OSError):
+        return None
+    why = error.strerror or type(error).__name__
+    where = str(error.filename or "-")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MachineError("disk-full", where=where, path=where, why=why)
+    # A file that is merely gone may be one that okakae should have: that stays a bug.
+    unusable = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
+    if error.filename and (isinstance(error, unusable) or error.errno == errno.EROFS):
+        return UsageError("path-unusable", where=where, path=where, why=why)
+    return None
 
 
 def _allow(_ctx: click.Context, _param: click.Parameter, value: str | None) -> frozenset[str]:

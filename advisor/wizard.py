@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.answers_file import read_answers, restored, state_file, write_answers
+from advisor.answers_file import free, read_answers, restored, state_file, write_answers
 from advisor.errors import Interrupted, OkakaeError
 from advisor.interview import Interview
 from advisor.prompts import Command, Shown, asker
@@ -25,7 +25,7 @@ def start(session: Session) -> None:
     answers = resumed(session, keep)
     interview = Interview(session, answers, keep=keep, resume="okakae")
     answers = interview.run()
-    path = _free(Path("answers.toml"))
+    path = free(Path("answers.toml"))
     write_answers(path, answers, session.lang)
     write_answers(keep, answers, session.lang, portable=False)
     show_result(session, path)
@@ -75,13 +75,3 @@ def resumed(session: Session, keep: Path) -> Answers:
     except (KeyboardInterrupt, EOFError, click.Abort):
         raise Interrupted("wizard-interrupted", resume="okakae") from None
     return answers if picked == "resume" else Answers()
-
-
-def _free(path: Path) -> Path:
-    """`path`, or the first numbered name beside it that is still free."""
-    number = 1
-    candidate = path
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return candidate

@@ -177,23 +177,6 @@ def keep_quantised_weights_trainable(model: Any) -> int:
     return len(layers)
 
 
-def unpacked_for_cpu(loaded: LoadedModel) -> LoadedModel:
-    """The model to use on a CPU: NF4 weights written out once instead of at every token.
-
-    A CPU multiplies in the wider format anyway. Measured with the starter and an adapter, batch 8:
-    2.5 GiB less at the peak and a fifth faster. A model too large for that stays packed.
-    """
-    import psutil
-
-    needed = loaded.parameters * loaded.dtype.itemsize
-    roomy = needed < 0.5 * psutil.virtual_memory().available
-    if not (loaded.quantised and loaded.device.type == "cpu" and roomy):
-        return loaded
-    with quiet_libraries():
-        model = loaded.model.dequantize(dtype=loaded.dtype).eval()
-    return replace(loaded, model=model, quantised=False)
-
-
 def _require_packages(*names: str) -> None:
     from importlib.util import find_spec
 

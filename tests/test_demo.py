@@ -31,8 +31,7 @@ socket.getaddrinfo = lookup
 """
 
 
-@pytest.mark.parametrize("lang", ["ja", "en"])
-def test_demo_goes_all_the_way_without_a_network(tmp_path: Path, lang: str) -> None:
+def test_demo_goes_all_the_way_without_a_network(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(BLOCK)
     environment = {
         **os.environ,
@@ -42,7 +41,7 @@ def test_demo_goes_all_the_way_without_a_network(tmp_path: Path, lang: str) -> N
     }
     run = tmp_path / "demo"
     done = subprocess.run(
-        [sys.executable, "-m", "advisor", "demo", "--lang", lang, "--json", "--run", str(run)],
+        [sys.executable, "-m", "advisor", "demo", "--lang", "ja", "--json", "--run", str(run)],
         capture_output=True,
         text=True,
         env=environment,

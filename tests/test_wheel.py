@@ -50,7 +50,7 @@ def test_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     assert str(ROOT / "advisor") not in found.stdout, found.stdout + found.stderr
     run = tmp_path / "demo"
     done = subprocess.run(
-        [python, "-m", "advisor", "demo", "--lang", "ja", "--json", "--run", run],
+        [python, "-m", "advisor", "demo", "--lang", "en", "--json", "--run", run],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from advisor.errors import LimitError, RunError, UsageError
+from advisor.files import check_writable
+from advisor.render import command_line
 from advisor.session import Session, okakae_command
 
 
@@ -33,11 +35,13 @@ def apply(session: Session, plan: Path, run_path: Path | None, resume: bool, dry
         session.out(document, lambda: show_plan(checked.plan, session))
         return
     target = run_path or new_run_path(str(checked.plan.method or checked.plan.approach))
+    if not resume:
+        check_writable(target / "manifest.json")
     try:
         run = runner.apply(checked, session, run_path=target, resume=resume)
     except (KeyboardInterrupt, RunError, LimitError):
         if (target / "manifest.json").is_file():
-            command = f"okakae apply {plan} --run {target} --resume"
+            command = command_line("okakae", "apply", plan, "--run", target, "--resume")
             session.say("apply.resume", command=command)
         raise
     files = report_run(run, session)
@@ -49,4 +53,5 @@ def apply(session: Session, plan: Path, run_path: Path | None, resume: bool, dry
 
 def _done(session: Session, run: Path, html: str) -> None:
     click.echo(session.t("apply.done", run=run, report=html))
-    click.echo(session.t("next-command", command=f'okakae use {run} "…"'))
+    command = f'{command_line("okakae", "use", run)} "…"'
+    click.echo(session.t("next-command", command=command))

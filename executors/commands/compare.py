@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from advisor.errors import UsageError
+from advisor.files import check_writable
+from advisor.render import command_line
 from advisor.session import Session, okakae_command
 
 
@@ -35,14 +37,18 @@ def compare(
     if bool(plans) == bool(answers):
         raise UsageError("compare-needs-plans-or-answers")
     target = folder or new_run_path("compare")
+    if not resume:
+        check_writable(target / "compare.json")
     recommendation: dict[str, Any] | None = None
     if answers is not None:
         plans, recommendation = candidate_plans(answers, sets, target, session, resume=resume)
     try:
         comparison = run_all(plans, target, session, resume=resume)
     except KeyboardInterrupt:
-        named = f"--answers {answers}" if answers else " ".join(map(str, plans))
-        session.say("apply.resume", command=f"okakae compare {named} --run {target} --resume")
+        named = ["--answers", answers] if answers else list(plans)
+        flags = [word for item in sets for word in ("--set", item)]
+        command = command_line("okakae", "compare", *named, *flags, "--run", target, "--resume")
+        session.say("apply.resume", command=command)
         raise
     files = report_comparison(
         comparison.roads,
@@ -63,10 +69,9 @@ def candidate_plans(
 ) -> tuple[tuple[Path, ...], dict[str, Any]]:
     """Plans for prompting, RAG and the best runnable tuning, as the recommendation ranks them."""
     from advisor.answers import gather
-    from advisor.recommend import recommend
-
     from advisor.needs import needs
     from advisor.plan import EXECUTORS, make_plan, save_plan
+    from advisor.recommend import recommend
 
     gathered = gather(session, answers, sets)
     wanted = needs(gathered.answers, gathered.machine, gathered.data)

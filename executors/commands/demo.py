@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from advisor.render import command_line
 from advisor.session import Session, okakae_command
 
 ROADS = ("prompting", "rag", "qlora")
@@ -45,7 +46,8 @@ def demo(session: Session, folder: Path | None, resume: bool) -> None:
     try:
         comparison = compare(plans, target, session, resume=resume)
     except KeyboardInterrupt:
-        session.say("apply.resume", command=f"okakae demo --run {target} --resume")
+        command = command_line("okakae", "demo", "--run", target, "--resume")
+        session.say("apply.resume", command=command)
         raise
     files_ = report_comparison(
         comparison.roads,
@@ -59,7 +61,7 @@ def demo(session: Session, folder: Path | None, resume: bool) -> None:
     def human() -> None:
         show(comparison, files_, session)
         question = session.t("demo.question")
-        command = f'okakae use {target / "roads" / "rag"} "{question}"'
+        command = f'{command_line("okakae", "use", target / "roads" / "rag")} "{question}"'
         click.echo(session.t("next-command", command=command))
 
     session.out(load_document(target) | {"files": files_}, human)

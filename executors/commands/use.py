@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from advisor.errors import Fault, RunError, UsageError
-from advisor.files import write_text
+from advisor.files import check_writable, write_text
+from advisor.render import command_line
 from advisor.session import Session, okakae_command
 
 BATCH = 16
@@ -36,6 +37,8 @@ def use(
     if question is None and questions is None and not session.interactive:
         raise UsageError("question-missing")
     asked = _read_questions(questions) if questions else []
+    if out is not None:
+        check_writable(out)
     from executors.base import Question
     from executors.evaluate.heldout import answer_record
 
@@ -81,8 +84,7 @@ def _open(path: Path, session: Session) -> tuple[Any, Any]:
             "run-unfinished",
             where=str(path),
             status=run.manifest.status,
-            path=str(path),
-            plan=str(run.plan_path),
+            path=command_line(path),
         )
     run.verify_artifacts()
     session = session.with_confidential(str(plan.answers.get("confidential", "")) or None)
@@ -98,7 +100,12 @@ def _read_questions(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         raise UsageError("file-missing", where=str(path), path=str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("file-unreadable", where=str(path), path=str(path), why=error) from None
+        raise UsageError(
+            "file-unreadable",
+            where=str(path),
+            path=str(path),
+            why=error.strerror if isinstance(error, OSError) else error.reason,
+        ) from None
     rows: list[dict[str, Any]] = []
     faults: list[Fault] = []
     for number, line in enumerate(text.splitlines(), 1):

@@ -16,7 +16,7 @@ from executors.base import Context, Lack, Question, Reply, RunData
 from executors.finetune.proof import prove_learned
 from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
-from executors.models import quiet_libraries, unpacked_for_cpu
+from executors.models import quiet_libraries
 from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
@@ -129,7 +129,6 @@ class FinetuneExecutor:
             loaded = load_for(plan.config, context, quantised=about["method"] == "qlora")
             if loaded.digest != about["base_digest"]:
                 raise RunError("base-changed", where=str(run.path), model=loaded.source)
-            loaded = unpacked_for_cpu(loaded)
             with quiet_libraries():
                 from peft import PeftModel
 

@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import io
 import os
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -16,7 +15,7 @@ from knowledge.corpus.garbled import garbled_text, garbling
 from knowledge.corpus.health import document_problems, repetitions, text_problems
 from knowledge.corpus.links import linked
 from knowledge.corpus.own_work import written_file, written_folder
-from knowledge.corpus.source import Reading, Refused, SourceFile
+from knowledge.corpus.source import Reading, Refused, SourceFile, name_below
 from knowledge.corpus.types import Corpus, FileReport, FileStatus, Problem
 
 _READERS: dict[str, tuple[str, str]] = {
@@ -68,7 +67,7 @@ def read(path: Path, *, on_file: Callable[[str], None] | None = None) -> Corpus:
     reports: list[FileReport] = []
     digests: list[str] = []
     for file_path in walk(path):
-        id_ = unicodedata.normalize("NFC", file_path.relative_to(root).as_posix())
+        id_ = name_below(file_path, root)
         if on_file is not None:
             on_file(id_)
         reading, report, digest = read_file(file_path, id_)

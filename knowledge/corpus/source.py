@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from knowledge.corpus.types import Document, Example, Problem, Section
+
+
+def name_below(path: Path, root: Path) -> str:
+    """A file's name below `root` as text: NFC, and readable where its bytes are not UTF-8.
+
+    Archives packed on a Japanese Windows leave cp932 names on Linux; Python hands their bytes
+    over as lone surrogates, which no file or digest can hold.
+    """
+    name = path.relative_to(root).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = os.fsencode(name)
+        for encoding in ("utf-8", "cp932"):
+            try:
+                name = raw.decode(encoding)
+                break
+            except UnicodeDecodeError:
+                continue
+        else:
+            name = raw.decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True, slots=True)

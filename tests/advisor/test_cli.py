@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from advisor import cli
 from advisor.render import cells
+from advisor.texts import t
 
 
 def run(*words: str) -> Result:
@@ -34,6 +36,37 @@ def test_help_fits_the_screen(
 def test_help_speaks_the_language_named_after_it(home: Path) -> None:
     assert "Commands:" in run("--help", "--lang", "en").stdout
     assert "コマンド:" in run("--help", "--lang=ja").stdout
+
+
+def test_every_option_of_the_group_speaks_the_language_named(home: Path) -> None:
+    for lang, other in (("en", "ja"), ("ja", "en")):
+        page = run("--lang", lang, "--help").stdout
+        assert t("option.lang", lang) in page and t("option.lang", other) not in page
+
+
+def test_ask_without_a_name_never_writes_over_older_answers(home: Path) -> None:
+    for goal in ("code", "translation"):
+        assert run("ask", "--set", f"goal={goal}").exit_code == 0
+    assert 'goal = "code"' in (home / "answers.toml").read_text(encoding="utf-8")
+    assert 'goal = "translation"' in (home / "answers-2.toml").read_text(encoding="utf-8")
+
+
+def test_a_wrong_answer_is_told_once(home: Path) -> None:
+    result = run("ask", "--set", "goal=cod", "--json")
+    faults = json.loads(result.stdout)["faults"]
+    assert result.exit_code == 3 and len(faults) == 1
+
+
+def test_the_next_command_can_be_pasted(home: Path) -> None:
+    result = run("ask", "--answers", "my folder/回答 1.toml", "--set", "goal=code")
+    line = result.stdout.strip().splitlines()[-1]
+    assert shlex.split(line)[-1] == "my folder/回答 1.toml"
+
+
+@pytest.mark.parametrize(("lang", "said"), [("ja", "数を指定してください"), ("en", "a number")])
+def test_a_flag_that_needs_a_number_says_so(home: Path, lang: str, said: str) -> None:
+    result = run("--lang", lang, "estimate", "--model", "x", "--batch-size", "many")
+    assert result.exit_code == 2 and said in result.stderr
 
 
 def test_without_a_terminal_okakae_alone_shows_help(home: Path) -> None:

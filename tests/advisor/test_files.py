@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.errors import UsageError
-from advisor.files import canonical, read_json, sha256_bytes, sha256_file, write_json, write_text
+from advisor.errors import MachineError, UsageError
+from advisor.files import (
+    canonical,
+    check_writable,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+    write_text,
+)
 
 
 @dataclass(frozen=True)
@@ -107,3 +117,27 @@ def test_digests_agree(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a") == sha256_bytes(b"abc")
     assert sha256_bytes(b"abc").startswith("ba7816bf")
+
+
+@pytest.mark.parametrize("use", [lambda path: write_text(path, "x"), check_writable])
+def test_where_nothing_can_be_written_is_said_with_the_path(
+    tmp_path: Path, use: Callable[[Path], None]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file" / "below", tmp_path):
+        with pytest.raises(UsageError) as caught:
+            use(path)
+        assert caught.value.ref == "path-unwritable"
+        assert caught.value.values["path"] == str(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_is_the_machines_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MachineError) as caught:
+        write_text(tmp_path / "a", "x")
+    assert caught.value.ref == "disk-full"
+    assert list(tmp_path.iterdir()) == []

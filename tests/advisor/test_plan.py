@@ -278,3 +278,28 @@ def test_what_this_version_cannot_run_is_said(
 ) -> None:
     with pytest.raises(UsageError, match="option-not-runnable"):
         planned(folder, option=option(approach, method))
+
+
+def test_a_plan_and_its_run_inside_the_data_leave_it_valid(folder: Path) -> None:
+    company = folder / "company"
+    plan = planned(folder, out=company / "plan.json")
+    save_plan(plan, company / "plan.json")
+    run = company / "runs" / "one"
+    run.mkdir(parents=True)
+    (run / "manifest.json").write_text('{"plan_seal": "0"}')
+    (run / "report.md").write_text("# report")
+    assert verify(plan, company) == []
+    (company / "news.md").write_text("# new")
+    (drift,) = verify(plan, company)
+    assert drift.effect == "drift.data-changed"
+
+
+@pytest.mark.parametrize(("test", "validation"), [(0.7, 0.4), (0.5, 0.5)])
+def test_shares_that_leave_nothing_are_refused_when_planning(
+    folder: Path, test: float, validation: float
+) -> None:
+    shares = {"data.test_share": test, "data.validation_share": validation}
+    with pytest.raises(UsageError) as caught:
+        planned(folder, settings=shares)
+    assert [fault.ref for fault in caught.value.faults] == ["shares-leave-nothing"]
+    assert planned(folder, settings={"data.test_share": 0.5, "data.validation_share": 0.4})

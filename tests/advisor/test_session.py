@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,30 @@ def test_a_bug_is_kept_in_a_file_not_on_the_screen(invoke: Invoke, tmp_path: Pat
     assert str(kept) in result.stderr
     assert "Traceback" not in result.output
     assert "secret detail" in kept.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("error", "ref", "code"),
+    [
+        (ZeroDivisionError("x"), "bug", 1),
+        (KeyboardInterrupt(), "interrupted", 130),
+        (PermissionError(errno.EACCES, "Permission denied", "kept.json"), "path-unusable", 2),
+        (OSError(errno.ENOSPC, "No space left on device", "big.bin"), "disk-full", 4),
+    ],
+)
+def test_json_is_one_document_however_it_ends(
+    invoke: Invoke, error: BaseException, ref: str, code: int
+) -> None:
+    result = invoke(failing(error), "--json")
+    document = json.loads(result.stdout)
+    assert (document["error"], document["exit_code"]) == (ref, code) == (ref, result.exit_code)
+    assert document["text"]
+
+
+def test_an_interruption_is_not_called_an_error(invoke: Invoke) -> None:
+    result = invoke(failing(Interrupted("wizard-interrupted", resume="okakae")), "--lang", "en")
+    assert result.exit_code == 130
+    assert "Error" not in result.stderr and "okakae" in result.stderr
 
 
 def test_an_error_nobody_wrote_a_text_for_is_still_told(invoke: Invoke) -> None:

@@ -247,6 +247,7 @@ def test_what_comes_through_a_pipe_is_no_answer(home: Path, piped: str) -> None:
 
 def test_a_dumb_terminal_gets_numbers(terminal: Any) -> None:
     child = terminal("ask", TERM="dumb")
+    child.expect_exact("< で前の質問へ戻り")
     child.expect_exact("1) ")
     child.expect_exact("番号")
     child.sendcontrol("d")
