@@ -6,6 +6,7 @@ entry-point group `okakae.commands`. Nothing here imports pydantic, rich or ques
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,12 @@ LIGHT: Mapping[str, str] = {
 }
 # The order of a first visit; commands that are not named here follow by name.
 _ORDER = ("ask", "inspect", "recommend", "estimate", "plan", "apply", "compare", "use", "report")
+
+_NEAREST = "okakae-nearest"
+_PLAIN = {
+    **{"–": "-", "—": "-", "≤": "<=", "≥": ">=", "±": "+/-", "…": "...", "·": "-", "×": "x"},
+    **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "■": "#", "→": "->", "～": "-"},
+}
 
 
 def entry_points() -> Iterator[tuple[str, str]]:
@@ -151,6 +158,14 @@ class Okakae(click.Group):
         sys.exit(code)
 
 
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    """For characters that a console lacks: a plain sign that says the same, else `?`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character, "?") for character in lost), error.end
+
+
 def _prepare(args: Sequence[str]) -> None:
     """Fix the language before any help is written, wherever `--lang` stands."""
     click.Context.formatter_class = CellFormatter
@@ -160,8 +175,9 @@ def _prepare(args: Sequence[str]) -> None:
         value = word.removeprefix("--lang=") if word.startswith("--lang=") else value
         if value in ("ja", "en"):
             set_lang("ja" if value == "ja" else "en")
+    codecs.register_error(_NEAREST, _nearest)
     for stream in (sys.stdout, sys.stderr):
-        # A cp932 console lacks some characters: a question mark is better than a crash.
+        # A cp932 console lacks some characters: a plain sign is better than a crash.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             # LC_ALL=C: ASCII would leave nothing of Japanese, and click writes UTF-8 there too.
@@ -170,7 +186,7 @@ def _prepare(args: Sequence[str]) -> None:
                 "us-ascii",
                 "ansi_x3.4-1968",
             )
-            reconfigure(encoding="utf-8" if plain else None, errors="replace")
+            reconfigure(encoding="utf-8" if plain else None, errors=_NEAREST)
 
 
 def _told(error: click.UsageError) -> OkakaeError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from advisor.errors import LimitError, RunError, UsageError
+from advisor.errors import Forbidden, LimitError, MachineError, RunError, UsageError
 from advisor.files import check_writable
 from advisor.render import command_line
 from advisor.session import Session, okakae_command
@@ -39,7 +39,7 @@ def apply(session: Session, plan: Path, run_path: Path | None, resume: bool, dry
         check_writable(target / "manifest.json")
     try:
         run = runner.apply(checked, session, run_path=target, resume=resume)
-    except (KeyboardInterrupt, RunError, LimitError):
+    except (KeyboardInterrupt, RunError, LimitError, MachineError, Forbidden):
         if (target / "manifest.json").is_file():
             command = command_line("okakae", "apply", plan, "--run", target, "--resume")
             session.say("apply.resume", command=command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -53,8 +54,8 @@ def test_ask_without_a_name_never_writes_over_older_answers(home: Path) -> None:
 
 def test_a_wrong_answer_is_told_once(home: Path) -> None:
     result = run("ask", "--set", "goal=cod", "--json")
-    faults = json.loads(result.stdout)["faults"]
-    assert result.exit_code == 3 and len(faults) == 1
+    told = [fault["where"].split()[0] for fault in json.loads(result.stdout)["faults"]]
+    assert result.exit_code == 3 and told == ["goal", "data.path"]
 
 
 def test_the_next_command_can_be_pasted(home: Path) -> None:
@@ -67,6 +68,22 @@ def test_the_next_command_can_be_pasted(home: Path) -> None:
 def test_a_flag_that_needs_a_number_says_so(home: Path, lang: str, said: str) -> None:
     result = run("--lang", lang, "estimate", "--model", "x", "--batch-size", "many")
     assert result.exit_code == 2 and said in result.stderr
+
+
+def test_a_cp932_console_gets_plain_signs_for_what_it_lacks(home: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "advisor", "--lang", "ja", "estimate"),
+            *("--method", "lora", "--model", "google/gemma-3-270m"),
+        ],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "cp932"},
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode("cp932")
+    told = done.stdout.decode("cp932")
+    assert "GPU" in told and "<=" in told and "?" not in told
 
 
 def test_without_a_terminal_okakae_alone_shows_help(home: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made import PlanMaker
 
-from advisor.errors import RunError, UsageError
+from advisor.errors import MachineError, RunError, UsageError
 from executors.rundir import RunDir, environment, new_run_path
 
 
@@ -102,7 +102,7 @@ def test_a_manifest_that_cannot_be_written_leaves_the_old_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(MachineError, match="disk-full"):
         run.finish("done")
     assert run.manifest_path.read_bytes() == before
     assert not [p for p in run.path.iterdir() if p.name.startswith(".")]
