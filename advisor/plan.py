@@ -29,6 +29,8 @@ from knowledge.catalog.loader import did_you_mean, stamp
 
 EXECUTORS = {"prompting": "prompting", "rag": "rag", "fine_tuning": "finetune"}
 METHODS = ("full", "lora", "qlora")
+PLACES = ("local",)
+"""Where this version can carry a plan out."""
 STEPS = {
     "prompting": ("read", "split", "choose_examples", "evaluate", "report"),
     "rag": ("read", "split", "chunk", "embed", "index", "calibrate", "evaluate", "report"),
@@ -101,6 +103,8 @@ def make_plan(
         UsageError: the option cannot be run, a setting is unknown or impossible, or the road
             needs data and none was named.
     """
+    if place not in (None, *PLACES):
+        raise UsageError("place-not-here", place=place)
     executor = executor_for(option)
     config, why = configure(executor, option, needs, settings)
     data_path = answers.value("data.path")
@@ -121,7 +125,7 @@ def make_plan(
         config_why=why,
         inputs=inputs,
         steps=STEPS[executor],
-        estimates={key: _finite(value) for key, value in option.estimates.items()},
+        estimates=_estimates(option, config, needs),
         limits={
             key: float(config[f"limits.{key}"])
             for key in ("hours", "jpy")
@@ -135,6 +139,17 @@ def make_plan(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return seal(plan)
+
+
+def _estimates(option: Option, config: Mapping[str, Scalar], needs: Needs) -> dict[str, Estimate]:
+    """The option's estimates, made again when the plan runs another model than it recommends."""
+    estimates = option.estimates
+    model = str(config["model"])
+    if model != option.base_model and not config.get("endpoint.url"):
+        from advisor.estimate import estimates_for_option
+
+        estimates = estimates_for_option(option.approach, option.method, model, needs)
+    return {key: _finite(value) for key, value in estimates.items()}
 
 
 def seal(plan: Plan) -> Plan:

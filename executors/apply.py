@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from executors.base import Context, RunData
 from executors.evaluate.heldout import ask
 from executors.goals import for_goal
 from executors.registry import executor
-from executors.rundir import RunDir, new_run_path
+from executors.rundir import DATA_FILE, RunDir, new_run_path
 from knowledge.corpus.readers import read
 from knowledge.corpus.splits import Split, split
 from knowledge.corpus.types import Corpus, Example
@@ -36,11 +37,23 @@ class Checked:
     """A plan that may run here, with the folder it was found in."""
 
     plan: Plan
-    path: Path
+    folder: Path
 
     @property
     def data_root(self) -> Path | None:
-        return data_root(self.plan, self.path.parent)
+        return data_root(self.plan, self.folder)
+
+
+def planned_in(path: Path) -> Path:
+    """The folder a plan's data is named from: its own, or for a run's copy the original's."""
+    note = path.parent / DATA_FILE
+    if not note.is_file():
+        return path.parent
+    try:
+        original = json.loads(note.read_text(encoding="utf-8")).get("planned_in")
+    except (OSError, ValueError, AttributeError):
+        return path.parent
+    return Path(original) if original else path.parent
 
 
 def check_plan(path: Path, session: Session) -> tuple[Checked, list[Drift]]:
@@ -55,7 +68,8 @@ def check_plan(path: Path, session: Session) -> tuple[Checked, list[Drift]]:
         UsageError: it is planned for another place.
     """
     plan = load_plan(path)
-    drifts = verify(plan, path.parent, machine())
+    folder = planned_in(path)
+    drifts = verify(plan, folder, machine())
     if bad := blocking(drifts):
         faults = tuple(
             Fault(
@@ -72,12 +86,12 @@ def check_plan(path: Path, session: Session) -> tuple[Checked, list[Drift]]:
         raise PlanError("plan-stale", where=str(path), faults=faults, path=str(path))
     if plan.place != "local":
         raise UsageError("place-not-here", where=str(path), place=plan.place)
-    lacks = executor(plan.executor).check(plan, data_root(plan, path.parent))
+    lacks = executor(plan.executor).check(plan, data_root(plan, folder))
     if lacks:
         first, *_ = lacks
         faults = tuple(Fault(lack.ref, "", tuple(lack.values.items())) for lack in lacks)
         raise MachineError(first.ref, faults=faults if len(lacks) > 1 else (), **dict(first.values))
-    return Checked(plan, path), drifts
+    return Checked(plan, folder), drifts
 
 
 def apply(
@@ -94,6 +108,7 @@ def apply(
     with run.locked():
         try:
             run.start_again()
+            run.forget_lost_stages()
             _stages(run, plan, checked.data_root, session)
         except KeyboardInterrupt:
             run.finish("interrupted")
@@ -114,7 +129,7 @@ def apply(
 def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
     path = run_path or new_run_path(str(checked.plan.method or checked.plan.approach))
     if not resume:
-        return RunDir.create(path, checked.plan, checked.data_root)
+        return RunDir.create(path, checked.plan, checked.data_root, checked.folder)
     run = RunDir.open(path)
     if run.manifest.plan_seal != checked.plan.seal:
         raise UsageError("resume-other-plan", where=str(path), path=str(path))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from advisor.files import read_json, sha256_file, write_json, write_text
 from advisor.types import Estimate, Manifest, Plan, RunStatus
 
 LOCK_WRITTEN_WITHIN_S = 10.0
+DATA_FILE = "data.json"
+"""Where the run's data lay and its plan was written; paths of this machine, not of the plan."""
 STACK = (
     "okakae",
     "torch",
@@ -62,7 +65,9 @@ class RunDir:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, plan: Plan, data_root: Path | None) -> RunDir:
+    def create(
+        cls, path: Path, plan: Plan, data_root: Path | None, planned_in: Path | None = None
+    ) -> RunDir:
         """Start a run in a new or empty folder.
 
         Raises:
@@ -73,7 +78,13 @@ class RunDir:
         path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
         write_json(run.plan_path, plan)
-        write_json(run.path / "data.json", {"root": None if data_root is None else str(data_root)})
+        write_json(
+            run.path / DATA_FILE,
+            {
+                "root": None if data_root is None else str(data_root),
+                "planned_in": None if planned_in is None else str(planned_in.resolve()),
+            },
+        )
         run.save(
             Manifest(
                 plan_seal=plan.seal,
@@ -124,9 +135,32 @@ class RunDir:
 
     @property
     def data_root(self) -> Path | None:
-        """Where the company's data lay when the run was made."""
-        root = json.loads((self.path / "data.json").read_text(encoding="utf-8"))["root"]
+        """Where the company's data lay when the run was made.
+
+        Raises:
+            UsageError: the run's note of it is gone.
+        """
+        try:
+            root = json.loads((self.path / DATA_FILE).read_text(encoding="utf-8"))["root"]
+        except (OSError, ValueError, KeyError):
+            raise UsageError("run-missing", where=str(self.path), path=str(self.path)) from None
         return None if root is None else Path(root)
+
+    def forget_lost_stages(self) -> None:
+        """Let a resumed run do again whatever left files that are gone or changed since."""
+        lost = {
+            name.split("/")[0]
+            for name, digest in self.manifest.artifacts.items()
+            if not (self.path / name).is_file()
+            or (not name.startswith("eval/") and sha256_file(self.path / name) != digest)
+        }
+        again = {"evaluate"} if lost else set()
+        if "artifacts" in lost:
+            again.add("build")
+            # Answers of a system that is built anew are asked anew.
+            shutil.rmtree(self.eval, ignore_errors=True)
+        stages = tuple(stage for stage in self.manifest.stages if stage not in again)
+        self.save(replace(self.manifest, stages=stages))
 
     def save(self, manifest: Manifest) -> None:
         write_json(self.manifest_path, manifest)

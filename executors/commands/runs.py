@@ -18,12 +18,16 @@ from advisor.session import Session, okakae_command
 def runs(session: Session, folder: Path | None) -> None:
     """List every run below ./runs, newest first."""
     root = folder or Path(os.environ.get("OKAKAE_RUNS") or "runs")
-    rows = [_row(path.parent, root) for path in sorted(root.glob("**/manifest.json"))]
-    rows.sort(key=lambda row: str(row["started"]), reverse=True)
+    rows = _runs_below(root)
     session.out({"schema_version": 1, "runs": rows}, lambda: _table(rows, session))
 
 
-def _row(path: Path, root: Path) -> dict[str, Any]:
+def _runs_below(root: Path) -> list[dict[str, Any]]:
+    rows = [_row(path.parent) for path in sorted(root.glob("**/manifest.json"))]
+    return sorted(rows, key=lambda row: str(row["started"]), reverse=True)
+
+
+def _row(path: Path) -> dict[str, Any]:
     from executors.compare.roads import road_name
     from executors.rundir import RunDir
 
@@ -70,6 +74,10 @@ def show(session: Session, run: Path) -> None:
     from advisor.render_plan import show_actuals, show_plan
     from executors.rundir import RunDir
 
+    if (run / "compare.json").is_file():
+        rows = _runs_below(run)
+        session.out({"schema_version": 1, "runs": rows}, lambda: _table(rows, session))
+        return
     opened = RunDir.open(run)
     manifest, plan = opened.manifest, opened.plan
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.files import write_json
+from advisor.texts import t
+from advisor.types import Language
 from executors.compare.roads import Road
 from executors.compare.verdict import Verdict
 from executors.evaluate.heldout import Scored, cluster
@@ -38,7 +40,8 @@ def build_document(
         if verdict is None
         else {
             "choice": verdict.choice,
-            "says": verdict.says,
+            "says": verdict_sentence(verdict, first.plan.language),
+            "says_id": verdict.says,
             "best": verdict.best,
             "n": verdict.n,
             "detectable_difference": round(verdict.detectable_difference, 4),
@@ -54,6 +57,13 @@ def build_document(
         "knowledge": asdict(first.plan.knowledge),
         "inputs": [asdict(entry) for entry in first.plan.inputs],
     }
+
+
+def verdict_sentence(verdict: Verdict, lang: Language) -> str:
+    """The verdict as the one sentence that people read."""
+    choice = t(f"road.{verdict.choice}", lang) if verdict.choice else ""
+    points = round(100 * verdict.detectable_difference)
+    return t(verdict.says, lang, choice=choice, n=verdict.n, points=points).strip()
 
 
 def _approach(choice: str | None, roads: Sequence[Road]) -> str | None:

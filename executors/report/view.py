@@ -44,9 +44,10 @@ class View:
                 share=percent(metric["value"]),
                 n=road["n"],
             )
-        choice = self.word("road", verdict["choice"]) if verdict["choice"] else "-"
+        choice = self.word("road", verdict["choice"]) if verdict["choice"] else ""
         points = round(100 * verdict["detectable_difference"])
-        return self.t(verdict["says"], choice=choice, n=verdict["n"], points=points)
+        values = {"choice": choice, "n": verdict["n"], "points": points}
+        return self.t(verdict["says_id"], **values).strip()
 
     def cautions(self) -> list[str]:
         """What the reader must know before believing the figures."""

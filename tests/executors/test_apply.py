@@ -51,6 +51,26 @@ def test_the_same_plan_gives_the_same_answers(planned: Path, session: Session) -
     assert told("one") == told("two")
 
 
+@pytest.mark.parametrize("lost", ["artifacts", "eval"])
+def test_resuming_does_again_what_was_lost(planned: Path, session: Session, lost: str) -> None:
+    checked, _ = check_plan(planned, session)
+    path = planned.parent / "run"
+    first = read_answers(apply(checked, session, run_path=path).eval / "answers.jsonl")
+    for file in (path / lost).iterdir():
+        file.unlink()
+    run = apply(checked, session, run_path=path, resume=True)
+    assert read_answers(run.eval / "answers.jsonl")[0]["answer"] == first[0]["answer"]
+    run.verify_artifacts()
+
+
+def test_the_copy_of_the_plan_in_a_run_can_be_applied(planned: Path, session: Session) -> None:
+    path = planned.parent / "run"
+    apply(check_plan(planned, session)[0], session, run_path=path)
+    checked, _ = check_plan(path / "plan.json", session)
+    assert checked.data_root == planned.parent / "company"
+    assert apply(checked, session, run_path=path, resume=True).manifest.status == "done"
+
+
 def test_an_interrupted_run_says_so_and_goes_on(
     planned: Path, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
