@@ -11,7 +11,7 @@ from advisor.types import Estimate, Language, Manifest, Plan
 
 # What the run measures for an estimate, and how to bring it to the estimate's unit.
 ACTUAL_FOR = {
-    "hours": ("total_seconds", 1 / 3600),
+    "hours": ("build_seconds", 1 / 3600),
     "vram_gib": ("peak_vram_gib", 1.0),
     "ram_gib": ("peak_ram_gib", 1.0),
 }

@@ -170,7 +170,17 @@ class View:
     def reasons(self) -> list[dict[str, Any]]:
         """The recommendation's options with their reasons, as they stood before the run."""
         recommendation = self.document.get("recommendation") or {}
-        return list(recommendation.get("options", ()))[:4]
+        return [
+            {**option, "reasons": [self._reason(reason) for reason in option["reasons"]]}
+            for option in list(recommendation.get("options", ()))[:4]
+        ]
+
+    def _reason(self, reason: Mapping[str, Any]) -> dict[str, Any]:
+        """The reason in the reader's language, where its text needs no figures of its own."""
+        id_ = f"rule.{reason.get('rule')}"
+        if self.lang == self.document["language"] or not has_text(id_):
+            return dict(reason)
+        return {**reason, "text": self.t(id_)}
 
 
 def percent(value: float | None) -> str:

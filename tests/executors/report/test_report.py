@@ -109,7 +109,7 @@ def make_road(tmp_path: Path, plan_for: PlanMaker) -> RoadMaker:
             )
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (run.eval / "answers.jsonl").write_text(text, encoding="utf-8")
-        run.add_actuals({"total_seconds": 720.0, "peak_ram_gib": 1.5})
+        run.add_actuals({"build_seconds": 720.0, "peak_ram_gib": 1.5})
         if executor == "finetune":
             run.metric(step=0, eval_loss=3.0)
             run.metric(step=4, loss=2.0)
