@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from advisor.render_plan import number
-from advisor.types import Estimate, Option, Recommendation
+from advisor.render_plan import span
+from advisor.types import Option, Recommendation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,7 +135,8 @@ class _Page:
                     self.say(source, "      ")
 
     def estimates(self, option: Option) -> None:
-        shown = [name for name in ESTIMATES if name in option.estimates]
+        # Nothing to pay or to fit is not worth a line: no card, no GPU memory.
+        shown = [n for n in ESTIMATES if n in option.estimates and option.estimates[n].high]
         if not shown:
             return
         self.heading("advice.estimates")
@@ -143,14 +144,8 @@ class _Page:
             estimate = option.estimates[name]
             label = self._session.t(f"advice.estimate.{name}")
             basis = self._session.t("advice.basis", basis=estimate.basis)
-            self.say(f"{label}: {self._range(name, estimate)}", "  - ")
+            self.say(f"{label}: {span(estimate, self._session.lang)}", "  - ")
             self.say(basis, "      ")
-
-    def _range(self, name: str, estimate: Estimate) -> str:
-        form = _FORMS.get(name, number)
-        unit_id = {"vram_gib": "GiB", "hours": "h", "cost_jpy": "JPY"}[name]
-        values = " - ".join(form(v) for v in (estimate.low, estimate.likely, estimate.high))
-        return f"{values} {self._session.t(f'advice.unit.{unit_id}')}"
 
     def blocked(self, options: Iterable[Option]) -> None:
         roads_by_text: dict[str, list[str]] = {}
@@ -160,9 +155,6 @@ class _Page:
                     roads_by_text.setdefault(reason.text, []).append(self.road(option))
         texts = (f"{', '.join(roads)}: {text}" for text, roads in roads_by_text.items())
         self.items("advice.blockers", texts)
-
-
-_FORMS: dict[str, Callable[[float], str]] = {"cost_jpy": "{:,.0f}".format}
 
 
 def wrap(text: str, width: int) -> list[str]:
