@@ -102,7 +102,9 @@ def test_both_have_the_same_commands() -> None:
 
 
 def test_both_have_the_same_tables() -> None:
-    rows = [re.findall(r"^\|.*\|$", _text(name), re.MULTILINE) for name in NAMES]
+    # A terminal's table in a fence breaks its lines by language; Markdown's own rows do not.
+    prose = [re.sub(r"```text.*?```", "", _text(name), flags=re.DOTALL) for name in NAMES]
+    rows = [re.findall(r"^\|.*\|$", text, re.MULTILINE) for text in prose]
     assert [row.count("|") for row in rows[0]] == [row.count("|") for row in rows[1]]
 
 
