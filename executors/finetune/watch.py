@@ -19,7 +19,6 @@ class Watch(TrainerCallback):
         self._planned = planned_steps
         self._limit_s = math.inf if limit_hours is None else limit_hours * 3600
         self._started = time.perf_counter()
-        self.limit_reached = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         note = ""
@@ -29,7 +28,6 @@ class Watch(TrainerCallback):
                 break
         self._progress.update(state.global_step / max(1, self._planned), note)
         if time.perf_counter() - self._started > self._limit_s:
-            self.limit_reached = True
             control.should_evaluate = control.should_save = True
             control.should_training_stop = True
         return control
