@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from advisor.estimate.calibration import informed, informed_hours
 from advisor.estimate.inference import inference_memory
 from advisor.estimate.memory import Memory, training_memory
 from advisor.estimate.money import Fit, OfferCost, electricity_jpy, fits, offer_costs
+from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.roads import estimates_for_option
 from advisor.estimate.settings import EstimateSettings, check, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import training_hours
+from advisor.estimate.time import training_hours, work
 from advisor.types import Estimate
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Gpu
@@ -47,26 +49,41 @@ class SetupEstimate:
     own_electricity_jpy: Estimate | None
     would_fit_if: Mapping[str, float]
     """Changes that need less, with the GiB the card would then have to have (high end)."""
+    formula: Estimate
+    """The range of `memory` before any measurement was asked."""
+    probe: OwnRun | None = None
+    """The measurement that stands in the formula's place."""
+    own_runs: int = 0
+    """Own measurements that moved the formula's range."""
 
 
-def estimate(settings: EstimateSettings, *, ram_gib: float | None = None) -> SetupEstimate:
+def estimate(
+    settings: EstimateSettings, *, ram_gib: float | None = None, data: str = ""
+) -> SetupEstimate:
     """Estimate one set-up.
 
     Args:
         ram_gib: main memory of this machine, compared with when the device is a CPU.
+        data: digest of the data it is for, so that a probe of its rows counts.
 
     Raises:
         UsageError: the set-up is impossible; every fault is named.
     """
     shapes, gpu = check(settings)
-    memory = training_memory(shapes, settings)
+    formula = training_memory(shapes, settings)
+    known = informed(shapes, settings, formula, data=data)
+    memory = known.memory
     on_cpu = settings.device == "cpu"
 
-    def hours_on(card: Gpu) -> Estimate | None:
-        return training_hours(shapes, settings, card) if runs_on(settings, card) else None
+    def hours_on(card: Gpu | None) -> Estimate | None:
+        if card is not None and not runs_on(settings, card):
+            return None
+        hours = training_hours(shapes, settings, card)
+        return informed_hours(hours, settings, card, known.probe, work(shapes, settings).tokens)
 
     offers = () if on_cpu else tuple(offer_costs(memory.estimate, hours_on, gpus=settings.gpus))
-    hours, where = training_hours(shapes, settings, gpu), gpu.id if gpu else "cpu"
+    hours = hours_on(gpu) if gpu or on_cpu else None
+    where = gpu.id if gpu else "cpu"
     if hours is None and offers:
         hours, where = offers[0].hours, offers[0].gpu
     if hours is None and not on_cpu:
@@ -86,6 +103,9 @@ def estimate(settings: EstimateSettings, *, ram_gib: float | None = None) -> Set
         offers=offers,
         own_electricity_jpy=own,
         would_fit_if=_savings(shapes, settings, memory),
+        formula=formula.estimate,
+        probe=known.probe,
+        own_runs=known.runs,
     )
 
 

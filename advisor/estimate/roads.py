@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.errors import UsageError
+from advisor.estimate.calibration import informed, informed_hours
 from advisor.estimate.inference import inference_memory, seconds_per_answer
 from advisor.estimate.memory import training_memory
 from advisor.estimate.money import electricity_jpy, offer_costs
+from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import training_hours
+from advisor.estimate.time import training_hours, work
 from advisor.estimate.year import RoadCosts, prompting_costs, rag_costs, tuning_costs
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_gpu, load
@@ -140,12 +142,15 @@ def _tuned(
     passages: bool = False,
 ) -> dict[str, Estimate]:
     settings = settings_for(shapes, method, needs, passages=passages)
-    memory = training_memory(shapes, settings).estimate
+    digest = needs.data.digest if needs.data else ""
+    known = informed(shapes, settings, training_memory(shapes, settings), data=digest)
+    memory, tokens = known.memory.estimate, work(shapes, settings).tokens
     if encoder:
         # A classifier reads labels off one position: no logits, and it is small everywhere.
         memory = _without(memory, "loss")
     if settings.device == "cpu":
         hours = training_hours(shapes, settings, None)
+        hours = informed_hours(hours, settings, None, known.probe, tokens)
         if hours is None:
             return {"vram_gib": NO_CARD_NEEDED, "ram_gib": memory}
         training = electricity_jpy(hours, "cpu_machine_watts")
@@ -157,7 +162,7 @@ def _tuned(
             "hours": hours,
             "cost_jpy": year.year_jpy,
         }
-    priced = _training_price(shapes, settings, memory, needs)
+    priced = _training_price(shapes, settings, memory, needs, known.probe)
     if priced is None:
         return {"vram_gib": memory}
     hours, training, gpu = priced
@@ -175,13 +180,18 @@ def _tuned_year(
 
 
 def _training_price(
-    shapes: Shapes, settings: EstimateSettings, memory: Estimate, needs: Needs
+    shapes: Shapes,
+    settings: EstimateSettings,
+    memory: Estimate,
+    needs: Needs,
+    probe: OwnRun | None,
 ) -> tuple[Estimate, Estimate, Gpu] | None:
     """Hours and yen of one training: own card, else the cheapest card for hire that fits."""
     gpu = card(needs)
     rented = needs.gpu in CARD_OF_PLACE or gpu is None
     if gpu is not None and not rented:
         hours = training_hours(shapes, settings, gpu)
+        hours = informed_hours(hours, settings, gpu, probe, work(shapes, settings).tokens)
         return None if hours is None else (hours, electricity_jpy(hours), gpu)
     offers = offer_costs(
         memory, lambda g: training_hours(shapes, settings, g) if runs_on(settings, g) else None
