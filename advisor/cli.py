@@ -25,6 +25,8 @@ LIGHT: Mapping[str, str] = {
     name: f"advisor.commands_{name}:{name}"
     for name in ("ask", "inspect", "recommend", "estimate", "plan", "doctor", "knowledge")
 }
+# Behind a flag of another command (`estimate --probe`): loaded by name, no command of their own.
+BEHIND_FLAGS = ("probe",)
 # The order of a first visit; commands that are not named here follow by name.
 _ORDER = ("ask", "inspect", "recommend", "estimate", "plan", "apply", "compare", "use", "report")
 
@@ -77,6 +79,8 @@ class Okakae(click.Group):
 
     def targets(self) -> dict[str, str]:
         found = {**dict(entry_points()), **LIGHT}
+        for name in BEHIND_FLAGS:
+            found.pop(name, None)
         first = [name for name in _ORDER if name in found]
         return {name: found[name] for name in [*first, *sorted(set(found) - set(first))]}
 

@@ -11,6 +11,7 @@ from advisor.session import Session, okakae_command
 
 if TYPE_CHECKING:
     from advisor.estimate import SetupEstimate
+    from advisor.estimate.own_runs import OwnRun
     from advisor.types import Estimate
 
 
@@ -33,14 +34,29 @@ if TYPE_CHECKING:
 @click.option("--gpus", type=int, default=1)
 @click.option("--device", default="cuda", metavar="cuda|cpu")
 @click.option("--padded/--not-padded", default=None)
-def estimate(session: Session, **given: Any) -> None:
+@click.option("--probe", is_flag=True)
+@click.option("--answers", type=click.Path(path_type=Path), default=None)
+@click.option("--data", type=click.Path(path_type=Path), default=None)
+def estimate(
+    session: Session, probe: bool, answers: Path | None, data: Path | None, **given: Any
+) -> None:
     """Estimate one set-up; the options are the fields of `EstimateSettings`."""
     from advisor.estimate import EstimateSettings
     from advisor.estimate import estimate as of
 
-    settings = EstimateSettings(**given)
+    settings, measured = EstimateSettings(**given), None
+    if probe or answers or data:
+        from advisor.estimate.probing import measure
+
+        settings, measured = measure(session, settings, probe, answers, data, _named())
     ram_gib = _ram_gib() if settings.device == "cpu" else None
-    made = of(settings, ram_gib=ram_gib)
+    digest = measured.data if measured else ""
+    made = of(settings, ram_gib=ram_gib, data=digest, probe=measured)
+    if measured is not None and measured.out_of_memory:
+        from advisor.estimate.probing import too_big
+
+        raise too_big(made, session)
+    _tell_refused(session)
 
     def human() -> None:
         from advisor.estimate.page import show_estimate
@@ -48,6 +64,29 @@ def estimate(session: Session, **given: Any) -> None:
         show_estimate(made, session)
 
     session.out(as_document(made), human)
+
+
+def _named() -> frozenset[str]:
+    """The fields of the set-up that stand on the command line, as against defaults."""
+    context = click.get_current_context()
+    return frozenset(
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    )
+
+
+def _tell_refused(session: Session) -> None:
+    """Name the lines of the user's own measurements that cannot be used."""
+    from advisor.estimate.own_runs import own_runs_file, read
+
+    for refused in read()[1]:
+        session.say(
+            "estimate.note.record-refused",
+            path=own_runs_file(),
+            line=refused.line,
+            why=refused.why,
+        )
 
 
 def _ram_gib() -> float:
@@ -114,6 +153,27 @@ def as_document(made: SetupEstimate) -> dict[str, Any]:
             for offer in made.offers
         ],
         "would_fit_if": {name: round(gib, 3) for name, gib in made.would_fit_if.items()},
+        "probe": None if made.probe is None else _probe(made.probe, made.formula),
+        "own_runs": made.own_runs,
+    }
+
+
+def _probe(probe: OwnRun, formula: Estimate) -> dict[str, Any]:
+    """What was measured, beside what the formula says."""
+    return {
+        "date": probe.date,
+        "machine": probe.machine,
+        "gpu": probe.gpu or None,
+        "seq_len": probe.seq_len,
+        "data": probe.data or None,
+        "precision": probe.precision,
+        "out_of_memory": probe.out_of_memory,
+        "peaks_gib": dict(probe.peaks),
+        "allocated_by_phase_gib": dict(probe.phases),
+        "seconds_per_step": probe.seconds_per_step,
+        "tokens_per_s": probe.tokens_per_s,
+        "versions": dict(probe.versions),
+        "formula": _range(formula, 3),
     }
 
 

@@ -58,20 +58,25 @@ class SetupEstimate:
 
 
 def estimate(
-    settings: EstimateSettings, *, ram_gib: float | None = None, data: str = ""
+    settings: EstimateSettings,
+    *,
+    ram_gib: float | None = None,
+    data: str = "",
+    probe: OwnRun | None = None,
 ) -> SetupEstimate:
     """Estimate one set-up.
 
     Args:
         ram_gib: main memory of this machine, compared with when the device is a CPU.
         data: digest of the data it is for, so that a probe of its rows counts.
+        probe: a measurement of this very set-up that was just taken.
 
     Raises:
         UsageError: the set-up is impossible; every fault is named.
     """
     shapes, gpu = check(settings)
     formula = training_memory(shapes, settings)
-    known = informed(shapes, settings, formula, data=data)
+    known = informed(shapes, settings, formula, data=data, probe=probe)
     memory = known.memory
     on_cpu = settings.device == "cpu"
 

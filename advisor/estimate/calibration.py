@@ -92,16 +92,22 @@ def narrow(estimate: Estimate, ratios: Sequence[float]) -> Estimate:
 
 
 def informed(
-    shapes: Shapes, settings: EstimateSettings, memory: Memory, *, data: str = ""
+    shapes: Shapes,
+    settings: EstimateSettings,
+    memory: Memory,
+    *,
+    data: str = "",
+    probe: OwnRun | None = None,
 ) -> Informed:
     """What a set-up needs after asking the user's own records.
 
     Args:
         memory: the formula's answer.
         data: digest of the data it is for; a probe of other or shorter rows does not count.
+        probe: a measurement of this very set-up that was just taken.
     """
     runs, _ = own_runs.read()
-    probe = stored_probe(runs, shapes, settings, data=data)
+    probe = probe or stored_probe(runs, shapes, settings, data=data)
     if probe is not None:
         return Informed(_measured(memory, probe), probe, 0)
     found = [

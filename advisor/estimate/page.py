@@ -60,9 +60,29 @@ def _head(made: SetupEstimate, session: Session) -> list[str]:
             device=f"{memory.device:.1f}",
         ),
     ]
+    lines += _measured(made, session)
     if not made.shapes.counted:
         lines.append(session.t("estimate.note.uncounted", architecture=made.shapes.model_type))
     return lines
+
+
+def _measured(made: SetupEstimate, session: Session) -> list[str]:
+    """Where the range comes from when it is not the formula alone."""
+    probe = made.probe
+    if probe is None:
+        return [session.t("estimate.note.own-runs", n=made.own_runs)] if made.own_runs else []
+    if probe.out_of_memory:
+        capacity = f"{probe.capacity_gib:.1f}"
+        return [session.t("estimate.note.probe-too-big", date=probe.date, capacity=capacity)]
+    return [
+        session.t(
+            "estimate.note.probe",
+            date=probe.date,
+            tokens=probe.seq_len,
+            seconds=f"{probe.seconds_per_step:.1f}",
+            formula=_span(made.formula, 1),
+        )
+    ]
 
 
 def _cards(made: SetupEstimate, session: Session) -> list[str]:

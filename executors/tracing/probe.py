@@ -7,6 +7,7 @@ a process killed for want of memory is an answer, too.
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -30,6 +31,8 @@ from knowledge.catalog.loader import load
 
 STEPS = 2
 """Adam's states exist only from the second step on."""
+QUIET = {"KINETO_LOG_LEVEL": "99"}
+"""The profiler's library writes its own diary to stderr; it reads this once, when loaded."""
 MOST_BATCHES = 2
 """Batches a step: with the second one the gradients of the first are alive beside activations."""
 
@@ -93,7 +96,7 @@ def probe(job: Job) -> Measured:
         asked, answered = Path(folder, "job.json"), Path(folder, "measured.json")
         asked.write_text(json.dumps(asdict(job)), encoding="utf-8")
         command = [sys.executable, "-m", "executors.tracing.probe", str(asked), str(answered)]
-        child = subprocess.Popen(command)
+        child = subprocess.Popen(command, env=os.environ | QUIET)
         try:
             code = child.wait()
         except BaseException:
