@@ -23,7 +23,7 @@ from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, RunData
-from executors.evaluate.heldout import ask
+from executors.evaluate.heldout import ask, read_answers
 from executors.goals import for_goal
 from executors.hardware import forget_peak_ram, peak_ram_gib
 from executors.registry import executor
@@ -178,7 +178,13 @@ def answer(run: RunDir, *, road_system: object, test: list[Example], session: Se
             ask(road_system, test, run.eval, on_done=progress.update)
     finally:
         road_system.close()
-    run.add_actuals({"evaluate_seconds": time.perf_counter() - started})
+    times = [float(record["seconds"]) for record in read_answers(run.eval / "answers.jsonl")]
+    run.add_actuals(
+        {
+            "evaluate_seconds": time.perf_counter() - started,
+            "seconds_per_answer": sum(times) / len(times),
+        }
+    )
 
 
 def load_data(plan: Plan, root: Path | None, session: Session) -> RunData:

@@ -3,6 +3,7 @@
 The rule, in logarithms of measured ÷ predicted, over distinct set-ups of one class (memory: same
 method and device; time: same method on the same card or processor):
 
+- Only set-ups of a similar size count (a quarter to four times the predicted GiB).
 - Weight w = (n - 2) / (n + 2), nothing below three set-ups: 0.2 for 3, 0.5 for 6, 0.8 for 18.
   The smallest and largest of n such ratios hold the next one with probability (n - 1) / (n + 1),
   so three say little and twenty say nearly everything.
@@ -26,7 +27,7 @@ from dataclasses import dataclass, replace
 from advisor.estimate import own_runs
 from advisor.estimate.memory import Memory
 from advisor.estimate.own_runs import OwnRun
-from advisor.estimate.ratios import place_of, ratios
+from advisor.estimate.ratios import Ratio, place_of, ratios
 from advisor.estimate.settings import EstimateSettings
 from advisor.estimate.shapes import Shapes
 from advisor.estimate.time import OVERHEAD, START_HOURS
@@ -34,6 +35,8 @@ from advisor.types import Estimate
 from knowledge.catalog.loader import find_gpu
 from knowledge.catalog.records import Gpu
 
+SIMILAR = 4.0
+"""A record speaks of set-ups a quarter to four times its size: beyond, other terms dominate."""
 LEAST = 3
 """Distinct set-ups below which the likely value stays the formula's."""
 # A run's peak beside its probe's on the same machine: the allocator's cache grows with batches of
@@ -62,6 +65,8 @@ class Informed:
     """The stored measurement of exactly this set-up on this machine, where there is one."""
     runs: int
     """Set-ups of the same class that moved the range."""
+    formula: float
+    """GiB the formula alone says the device must have."""
 
 
 def narrow(estimate: Estimate, ratios: Sequence[float]) -> Estimate:
@@ -109,15 +114,10 @@ def informed(
     runs, _ = own_runs.read()
     probe = probe or stored_probe(runs, shapes, settings, data=data)
     if probe is not None:
-        return Informed(_measured(memory, probe), probe, 0)
-    found = [
-        ratio.memory
-        for ratio in ratios()
-        if ratio.memory is not None
-        and (ratio.method, ratio.device) == (settings.method, settings.device)
-    ]
-    if not found or settings.loss != "tiled":
-        return Informed(memory, None, 0)
+        return Informed(_measured(memory, probe), probe, 0, memory.device)
+    found = [ratio.memory for ratio in _of_class(settings, memory.device)]
+    if not found:
+        return Informed(memory, None, 0, memory.device)
     estimate = narrow(memory.estimate, found)
     factor = estimate.likely / memory.estimate.likely
     return Informed(
@@ -130,6 +130,7 @@ def informed(
         ),
         None,
         len(found),
+        memory.device,
     )
 
 
@@ -137,28 +138,44 @@ def informed_hours(
     hours: Estimate | None,
     settings: EstimateSettings,
     gpu: Gpu | None,
-    probe: OwnRun | None,
+    known: Informed,
     tokens: float,
 ) -> Estimate | None:
-    """Hours by the probe's own speed where it ran on this device, else narrowed by own runs."""
+    """Hours by the probe's own speed where it ran on this device, else narrowed by own runs.
+
+    Args:
+        known: what `informed` said of the set-up.
+        tokens: of the whole training.
+    """
+    probe, gib = known.probe, known.formula
     if probe is not None and probe.tokens_per_s and _ran_on(probe, gpu):
         low, likely, high = (
             tokens * factor / probe.tokens_per_s / 3600 * OVERHEAD + start
             for factor, start in zip(PROBE_TIME, START_HOURS, strict=True)
         )
         return Estimate(low, likely, high, "hours", probe.basis)
-    if hours is None or settings.loss != "tiled":
-        return hours
+    if hours is None:
+        return None
     return narrow(
         hours,
         [
             ratio.time
-            for ratio in ratios()
-            if ratio.time is not None
-            and (ratio.method, ratio.device) == (settings.method, settings.device)
-            and ratio.place == place_of(gpu)
+            for ratio in _of_class(settings, gib)
+            if ratio.time is not None and ratio.place == place_of(gpu)
         ],
     )
+
+
+def _of_class(settings: EstimateSettings, gib: float) -> list[Ratio]:
+    """The records that speak of such a set-up: same method and device, and of its size."""
+    if settings.loss != "tiled":
+        return []
+    return [
+        ratio
+        for ratio in ratios()
+        if (ratio.method, ratio.device) == (settings.method, settings.device)
+        and 1 / SIMILAR <= ratio.predicted / gib <= SIMILAR
+    ]
 
 
 def stored_probe(

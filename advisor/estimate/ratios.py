@@ -30,7 +30,9 @@ class Ratio:
     device: str
     place: str
     """The card's name, or the digest of the machine whose processor it was."""
-    memory: float | None
+    predicted: float
+    """GiB the formula says of the set-up: a record speaks of set-ups of its own size."""
+    memory: float
     time: float | None
 
 
@@ -45,7 +47,7 @@ def _ratios(own: own_runs.Stamp | None, company: own_runs.Stamp | None) -> tuple
     found: list[Ratio] = []
     if own is not None:
         runs, _ = own_runs.read(Path(own[0]))
-        found += [ratio_of(run) for run in newest(runs)]
+        found += [ratio for run in newest(runs) if (ratio := ratio_of(run)) is not None]
     if company is not None:
         found += company_ratios(load("measurements").values())
     return tuple(found)
@@ -67,23 +69,23 @@ def _setup(run: OwnRun) -> tuple[object, ...]:
     return (run.model, run.method, run.device, place, run.seq_len, run.micro_batch, *knobs)
 
 
-def ratio_of(run: OwnRun) -> Ratio:
+def ratio_of(run: OwnRun) -> Ratio | None:
     """The record beside the formula; beside what was predicted then if its model is unknown now."""
     gpu = find_gpu(run.gpu) if run.gpu else None
     place = run.machine if run.device == "cpu" else gpu.id if gpu else run.gpu
-    memory = time = None
     try:
         shapes = find_shapes(run.model)
     except UsageError:
         predicted = run.predicted.get("likely")
-        if isinstance(predicted, int | float) and predicted > 0:
-            memory = run.peaks["device"] / predicted
-    else:
-        memory = run.peaks["device"] / training_memory(shapes, run.settings).device
-        rates = tokens_per_second(shapes, run.settings, gpu)
-        if rates is not None and run.tokens_per_s:
-            time = rates[1] / run.tokens_per_s
-    return Ratio(run.method, run.device, place, memory, time)
+        if not isinstance(predicted, int | float) or predicted <= 0:
+            return None
+        return Ratio(
+            run.method, run.device, place, predicted, run.peaks["device"] / predicted, None
+        )
+    predicted = training_memory(shapes, run.settings).device
+    rates = tokens_per_second(shapes, run.settings, gpu)
+    time = rates[1] / run.tokens_per_s if rates is not None and run.tokens_per_s else None
+    return Ratio(run.method, run.device, place, predicted, run.peaks["device"] / predicted, time)
 
 
 def place_of(gpu: Gpu | None) -> str:
@@ -110,11 +112,11 @@ def company_ratios(rows: Iterable[object]) -> list[Ratio]:
             memory = training_memory(find_shapes(row.model), settings)
         except UsageError:
             continue
-        predicted = memory.reserved if row.counter == "reserved" else memory.allocated
-        measured = row.peak * BYTES[row.unit] / GIB
+        counted = memory.reserved if row.counter == "reserved" else memory.allocated
+        ratio = row.peak * BYTES[row.unit] / GIB / counted
         gpu = find_gpu(row.gpu) if row.gpu else None
         place = gpu.id if gpu else row.gpu
-        found.append(Ratio(row.method, settings.device, place, measured / predicted, None))
+        found.append(Ratio(row.method, settings.device, place, memory.device, ratio, None))
     return found
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.errors import UsageError
-from advisor.estimate.calibration import informed, informed_hours
+from advisor.estimate.calibration import Informed, informed, informed_hours
 from advisor.estimate.inference import inference_memory, seconds_per_answer
 from advisor.estimate.memory import training_memory
 from advisor.estimate.money import electricity_jpy, offer_costs
-from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
 from advisor.estimate.time import training_hours, work
@@ -150,7 +149,7 @@ def _tuned(
         memory = _without(memory, "loss")
     if settings.device == "cpu":
         hours = training_hours(shapes, settings, None)
-        hours = informed_hours(hours, settings, None, known.probe, tokens)
+        hours = informed_hours(hours, settings, None, known, tokens)
         if hours is None:
             return {"vram_gib": NO_CARD_NEEDED, "ram_gib": memory}
         training = electricity_jpy(hours, "cpu_machine_watts")
@@ -162,7 +161,7 @@ def _tuned(
             "hours": hours,
             "cost_jpy": year.year_jpy,
         }
-    priced = _training_price(shapes, settings, memory, needs, known.probe)
+    priced = _training_price(shapes, settings, memory, needs, known)
     if priced is None:
         return {"vram_gib": memory}
     hours, training, gpu = priced
@@ -184,14 +183,14 @@ def _training_price(
     settings: EstimateSettings,
     memory: Estimate,
     needs: Needs,
-    probe: OwnRun | None,
+    known: Informed,
 ) -> tuple[Estimate, Estimate, Gpu] | None:
     """Hours and yen of one training: own card, else the cheapest card for hire that fits."""
     gpu = card(needs)
     rented = needs.gpu in CARD_OF_PLACE or gpu is None
     if gpu is not None and not rented:
         hours = training_hours(shapes, settings, gpu)
-        hours = informed_hours(hours, settings, gpu, probe, work(shapes, settings).tokens)
+        hours = informed_hours(hours, settings, gpu, known, work(shapes, settings).tokens)
         return None if hours is None else (hours, electricity_jpy(hours), gpu)
     offers = offer_costs(
         memory, lambda g: training_hours(shapes, settings, g) if runs_on(settings, g) else None

@@ -39,6 +39,7 @@ class FinetuneExecutor:
         with quiet_libraries():
             from executors.finetune.recipe import train
             from executors.finetune.rows import make_rows
+            from executors.tracing.record import Watched, keep, training_actuals
 
         method = _method(plan)
         config = plan.config
@@ -48,6 +49,7 @@ class FinetuneExecutor:
         if len(learned) < MIN_EXAMPLES:
             raise RunError("too-few-examples", n=len(learned), least=MIN_EXAMPLES)
         started = time.perf_counter()
+        counted = Watched()
         loaded = load_base(config, method, context)
         load_seconds = time.perf_counter() - started
         seq_len = int(config["finetune.seq_len"])
@@ -72,8 +74,11 @@ class FinetuneExecutor:
                 progress=progress,
                 resume=run.manifest.status != "done",
             )
+        peaks = counted.peaks(loaded)
         run.replace_metrics(trained.losses)
+        per_step = int(config["finetune.batch_size"]) * int(config["finetune.grad_accum"])
         actuals = {
+            **training_actuals(peaks, loaded, train_rows, trained, per_step),
             "load_seconds": load_seconds,
             "build_seconds": trained.seconds,
             "hours": (time.perf_counter() - started) / 3600,
@@ -87,6 +92,7 @@ class FinetuneExecutor:
             # Said before the proof: a few steps of warm-up have moved nothing yet.
             run.add_actuals(actuals)
             raise LimitError("hours-reached", hours=limit, steps=trained.steps)
+        keep(config, method, loaded, train_rows, peaks, actuals)
         proof = prove_learned(trained, method)
         _save(trained.model, loaded.tokenizer, method, run.artifacts)
         write_json(

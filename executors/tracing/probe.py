@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,8 @@ from knowledge.catalog.loader import load
 
 STEPS = 2
 """Adam's states exist only from the second step on."""
+KILLED = (-9, 128 + 9)
+"""How a process ends that the system killed because no memory was left."""
 QUIET = {"KINETO_LOG_LEVEL": "99"}
 """The profiler's library writes its own diary to stderr; it reads this once, when loaded."""
 MOST_BATCHES = 2
@@ -108,8 +109,7 @@ def probe(job: Job) -> Measured:
             if "error" in answer:
                 raise _told(answer)
             return Measured(**answer)
-    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
-        # Nobody else kills with this signal but the system that has no memory left.
+    if code in KILLED:
         return _without_memory(job, None)
     raise RunError("probe-failed", code=code)
 
