@@ -7,6 +7,7 @@ card must have, which is reserved and the context. On a CPU the device is the pr
 from __future__ import annotations
 
 import gc
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,17 +96,24 @@ class CpuPeak:
 
 
 def _highest(events: list[Any]) -> int:
-    """The largest total the allocator reported; it counts from the profiler's start."""
+    """How far the allocator's total rose above where it stood at the first event.
+
+    The total itself is no measure: it keeps what an earlier record left alive, freed or not.
+    """
     from torch._C._profiler import _EventType
 
-    highest, waiting = 0, list(events)
+    first, before, highest = math.inf, 0, 0
+    waiting = list(events)
     while waiting:
         event = waiting.pop()
         waiting.extend(event.children)
         kind, details = event.typed
         if kind == _EventType.Allocation and str(details.device) == "cpu":
-            highest = max(highest, int(details.total_allocated))
-    return highest
+            total = int(details.total_allocated)
+            highest = max(highest, total)
+            if event.start_time_ns < first:
+                first, before = event.start_time_ns, total - int(details.alloc_size)
+    return highest - before if highest else 0
 
 
 def _alive_bytes() -> int:

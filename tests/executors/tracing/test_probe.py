@@ -1,4 +1,4 @@
-"""The probe measures okakae's own recipe on the worst batch, and running out of memory is an answer."""
+"""The probe measures okakae's own recipe on the worst batch; no memory left is an answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from executors.apply import apply, check_plan
 from executors.finetune.rows import IGNORED, make_rows
 from executors.goals import for_goal
 from executors.tracing import probe as tracing_probe
-from executors.tracing.counters import GIB, CpuPeak
+from executors.tracing.counters import GIB, CpuPeak, _alive_bytes
 from executors.tracing.probe import Job, full_rows, main, measure, probe
 from knowledge.corpus.readers import read
 
@@ -60,7 +60,7 @@ def test_every_method_is_measured(tiny_folder: Path, method: str) -> None:
 
 
 def test_a_larger_batch_is_measured_to_need_more(tiny_folder: Path) -> None:
-    small, large = (measure(job(tiny_folder, batch_size=n, seq_len=256)) for n in (1, 8))
+    small, large = (measure(job(tiny_folder, batch_size=n, grad_accum=1)) for n in (1, 16))
     assert large.peaks["allocated"] > 2 * small.peaks["allocated"]
 
 
@@ -100,16 +100,17 @@ def test_full_rows_fill_the_sequence_and_train_every_position() -> None:
 def test_the_allocators_own_record_is_read_to_the_byte() -> None:
     import torch
 
-    kept = torch.empty(5 * 2**20, dtype=torch.uint8)
-    counter, idle = CpuPeak(), CpuPeak()
-    with idle.recorded():
-        pass
+    counter, again = CpuPeak(), CpuPeak()
     with counter.recorded():
+        left = torch.empty(50 * 2**20, dtype=torch.uint8)
+    kept = torch.empty(5 * 2**20, dtype=torch.uint8)
+    alive = _alive_bytes()
+    with again.recorded():
         first = torch.empty(40 * 2**20, dtype=torch.uint8)
-        del first
-        second = torch.empty(30 * 2**20, dtype=torch.uint8)
-    assert (counter.allocated - idle.allocated) * GIB == pytest.approx(40 * 2**20, abs=4096)
-    assert idle.allocated * GIB >= 5 * 2**20
+        del first, left
+        second = torch.empty(70 * 2**20, dtype=torch.uint8)
+    # 50 + 40 are alive together, then 70; what was alive before counts, what was freed does not.
+    assert again.allocated * GIB == pytest.approx(alive + 40 * 2**20, abs=4096)
     del kept, second
 
 
