@@ -14,7 +14,7 @@ from advisor.errors import Fault, MachineError, UsageError
 from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.roads import settings_for
 from advisor.estimate.settings import EstimateSettings, check
-from knowledge.catalog.loader import find_gpu
+from knowledge.catalog.loader import find_gpu, load
 
 if TYPE_CHECKING:
     from advisor.estimate import SetupEstimate
@@ -96,7 +96,9 @@ def _of_answers(
     wanted = needs(gathered.answers, gathered.machine, gathered.data)
     shapes = find_shapes(settings.model)
     implied = settings_for(shapes, settings.method, wanted)
-    kept: dict[str, Any] = {"model": settings.model}
+    # The rows decide how long a batch is; the cap only says which are left out.
+    cap = gathered.settings.get("finetune.seq_len", load("settings")["finetune.seq_len"].default)
+    kept: dict[str, Any] = {"model": settings.model, "seq_len": min(int(cap), shapes.context)}
     kept |= {name: getattr(settings, name) for name in named if hasattr(settings, name)}
     path = gathered.answers.value("data.path")
     return replace(implied, **kept), Path(str(path)) if path else None, wanted.goal, wanted.language

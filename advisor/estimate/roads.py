@@ -13,6 +13,7 @@ from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
 from advisor.estimate.time import training_hours, work
 from advisor.estimate.year import RoadCosts, prompting_costs, rag_costs, tuning_costs
+from advisor.plan_config import rank_and_accumulation
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_gpu, load
 from knowledge.catalog.records import Api, Gpu
@@ -115,6 +116,7 @@ def settings_for(
     gpu = card(needs)
     on_cpu = needs.vram_gib <= 0 and shapes.params <= TUNABLE_ON_CPU
     data = needs.data
+    rank, accumulate = rank_and_accumulation(needs.n_examples or 0)
     mean = round(data.example_tokens_mean) if data and data.example_tokens_mean else 200
     longest = max(data.example_tokens_max if data else 0, 2 * mean, 256)
     if passages:
@@ -123,6 +125,8 @@ def settings_for(
         model=shapes.id,
         method=method,
         seq_len=min(longest, 2048, shapes.context),
+        grad_accum=accumulate,
+        lora_rank=rank,
         examples=max(1, needs.n_examples or UNKNOWN_EXAMPLES),
         epochs=3.0,
         tokens_per_example=max(1, min(mean, shapes.context)),

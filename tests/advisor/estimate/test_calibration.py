@@ -9,13 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from companies import company, data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.estimate import EstimateSettings, estimate, find_shapes, own_runs, training_memory
+from advisor.estimate import (
+    EstimateSettings,
+    estimate,
+    estimates_for_option,
+    find_shapes,
+    own_runs,
+    training_memory,
+)
 from advisor.estimate.calibration import informed, narrow
 from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.ratios import newest, ratio_of
+from advisor.estimate.roads import settings_for
 from advisor.types import Estimate
 
 FORMULA = Estimate(0.8, 1.0, 1.3, "GiB", "formula:test")
@@ -176,6 +185,31 @@ def test_a_probe_of_another_machine_stack_or_of_other_rows_is_not_taken() -> Non
     assert estimate(SETTINGS, data="company").probe is not None
 
 
+def test_a_recommendation_uses_the_probe_of_its_own_data() -> None:
+    wanted = company(data(qa=400), goal="new_facts", gpu="none")
+    starter = find_shapes("starter")
+    settings = replace(settings_for(starter, "lora", wanted), seq_len=300)
+    predicted = training_memory(starter, settings).estimate
+    measured = {"precision": "bfloat16", "peaks": {"device": 2.5}, "tokens_per_s": 100.0}
+    assert wanted.data is not None
+    found = own_runs.record_of(
+        starter,
+        settings,
+        predicted,
+        kind="probe",
+        date="2026-11-24",
+        machine=own_runs.here(),
+        data=wanted.data.digest,
+        **measured,
+    )
+    kept(replace(found, rank=found.rank + 1), found)
+    estimates = estimates_for_option("fine_tuning", "lora", "starter", wanted)
+    assert estimates["ram_gib"].likely == 2.5
+    assert estimates["hours"].basis == estimates["ram_gib"].basis == found.basis
+    other = replace(wanted, data=replace(wanted.data, digest="1" * 64))
+    assert estimates_for_option("fine_tuning", "lora", "starter", other)["ram_gib"].likely != 2.5
+
+
 def test_a_probe_that_ran_out_of_memory_says_that_it_does_not_fit() -> None:
     kept(record(out_of_memory=True, peaks={}, capacity_gib=16.0))
     made = estimate(SETTINGS, ram_gib=16.0)
@@ -209,13 +243,13 @@ def test_a_record_whose_model_nobody_knows_keeps_what_was_predicted_then() -> No
 
 
 @pytest.fixture
-def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OKAKAE_CONFIG_DIR", str(tmp_path))
     (tmp_path / "knowledge").mkdir()
     return tmp_path / "knowledge" / "measurements.toml"
 
 
-def test_a_companys_own_table_counts_okakaes_rows_and_no_others(company: Path) -> None:
+def test_a_companys_own_table_counts_okakaes_rows_and_no_others(overlay: Path) -> None:
     settings = replace(SETTINGS, device="cuda")
     shapes = find_shapes(MODEL)
     row = """
@@ -238,7 +272,7 @@ date = "2026-11-24"
         for system in ("okakae 0.1.0", "another"):
             id_ = f"{system.split()[0]}-{seq_len}"
             rows.append(row.format(id=id_, system=system, peak=f"{peak:.4f}", seq_len=seq_len))
-    company.write_text("".join(rows), encoding="utf-8")
+    overlay.write_text("".join(rows), encoding="utf-8")
     known = informed(shapes, settings, training_memory(shapes, settings))
     assert known.runs == 3
     assert known.memory.device == pytest.approx(known.formula * 1.05**0.2, rel=1e-3)
