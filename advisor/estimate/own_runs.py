@@ -168,15 +168,9 @@ def here() -> str:
 @functools.cache
 def versions() -> Mapping[str, str]:
     """Versions of the installed training stack."""
-    from importlib.metadata import PackageNotFoundError, version
+    from advisor.detect import installed
 
-    found = {}
-    for name in STACK:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return installed(STACK)
 
 
 def own_runs_file() -> Path:
