@@ -84,7 +84,7 @@ def estimate(
         if card is not None and not runs_on(settings, card):
             return None
         hours = training_hours(shapes, settings, card)
-        return informed_hours(hours, settings, card, known, work(shapes, settings).tokens)
+        return informed_hours(hours, card, known, work(shapes, settings).tokens)
 
     offers = () if on_cpu else tuple(offer_costs(memory.estimate, hours_on, gpus=settings.gpus))
     hours = hours_on(gpu) if gpu or on_cpu else None

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from advisor.estimate import own_runs
 from advisor.estimate.memory import Memory
 from advisor.estimate.own_runs import OwnRun
-from advisor.estimate.ratios import Ratio, place_of, ratios
+from advisor.estimate.ratios import Ratio, ratios
 from advisor.estimate.settings import EstimateSettings
 from advisor.estimate.shapes import Shapes
 from advisor.estimate.time import OVERHEAD, START_HOURS
@@ -63,10 +63,15 @@ class Informed:
     memory: Memory
     probe: OwnRun | None
     """The stored measurement of exactly this set-up on this machine, where there is one."""
-    runs: int
-    """Set-ups of the same class that moved the range."""
     formula: float
     """GiB the formula alone says the device must have."""
+    of_class: tuple[Ratio, ...] = ()
+    """The records that speak of such a set-up."""
+
+    @property
+    def runs(self) -> int:
+        """How many records moved the range."""
+        return 0 if self.probe else len(self.of_class)
 
 
 def narrow(estimate: Estimate, ratios: Sequence[float]) -> Estimate:
@@ -111,71 +116,58 @@ def informed(
         data: digest of the data it is for; a probe of other or shorter rows does not count.
         probe: a measurement of this very set-up that was just taken.
     """
-    runs, _ = own_runs.read()
-    probe = probe or stored_probe(runs, shapes, settings, data=data)
+    probe = probe or stored_probe(own_runs.read()[0], shapes, settings, data=data)
+    found = _of_class(settings, memory.device)
     if probe is not None:
-        return Informed(_measured(memory, probe), probe, 0, memory.device)
-    found = [ratio.memory for ratio in _of_class(settings, memory.device)]
+        return Informed(_measured(memory, probe), probe, memory.device, found)
     if not found:
-        return Informed(memory, None, 0, memory.device)
-    estimate = narrow(memory.estimate, found)
+        return Informed(memory, None, memory.device)
+    estimate = narrow(memory.estimate, [ratio.memory for ratio in found])
     factor = estimate.likely / memory.estimate.likely
-    return Informed(
-        replace(
-            memory,
-            allocated=memory.allocated * factor,
-            reserved=memory.reserved * factor,
-            device=estimate.likely,
-            estimate=estimate,
-        ),
-        None,
-        len(found),
-        memory.device,
+    moved = replace(
+        memory,
+        allocated=memory.allocated * factor,
+        reserved=memory.reserved * factor,
+        device=estimate.likely,
+        estimate=estimate,
     )
+    return Informed(moved, None, memory.device, found)
 
 
 def informed_hours(
-    hours: Estimate | None,
-    settings: EstimateSettings,
-    gpu: Gpu | None,
-    known: Informed,
-    tokens: float,
+    hours: Estimate | None, gpu: Gpu | None, known: Informed, tokens: float
 ) -> Estimate | None:
     """Hours by the probe's own speed where it ran on this device, else narrowed by own runs.
 
     Args:
+        gpu: the card that the hours are of; None for this machine's processor.
         known: what `informed` said of the set-up.
         tokens: of the whole training.
     """
-    probe, gib = known.probe, known.formula
+    probe = known.probe
     if probe is not None and probe.tokens_per_s and _ran_on(probe, gpu):
         low, likely, high = (
             tokens * factor / probe.tokens_per_s / 3600 * OVERHEAD + start
             for factor, start in zip(PROBE_TIME, START_HOURS, strict=True)
         )
         return Estimate(low, likely, high, "hours", probe.basis)
-    if hours is None:
-        return None
-    return narrow(
-        hours,
-        [
-            ratio.time
-            for ratio in _of_class(settings, gib)
-            if ratio.time is not None and ratio.place == place_of(gpu)
-        ],
-    )
+    if hours is None or not known.of_class:
+        return hours
+    place = gpu.id if gpu is not None else own_runs.here()
+    here = [r.time for r in known.of_class if r.time is not None and r.place == place]
+    return narrow(hours, here)
 
 
-def _of_class(settings: EstimateSettings, gib: float) -> list[Ratio]:
+def _of_class(settings: EstimateSettings, gib: float) -> tuple[Ratio, ...]:
     """The records that speak of such a set-up: same method and device, and of its size."""
     if settings.loss != "tiled":
-        return []
-    return [
+        return ()
+    return tuple(
         ratio
         for ratio in ratios()
         if (ratio.method, ratio.device) == (settings.method, settings.device)
         and 1 / SIMILAR <= ratio.predicted / gib <= SIMILAR
-    ]
+    )
 
 
 def stored_probe(

@@ -15,7 +15,7 @@ from advisor.estimate.settings import METHODS, EstimateSettings, TuningMethod
 from advisor.estimate.shapes import find_shapes
 from advisor.estimate.time import tokens_per_second
 from knowledge.catalog.loader import find_gpu, load, overlay_folder
-from knowledge.catalog.records import Gpu, Measurement
+from knowledge.catalog.records import Measurement
 
 NEWEST = 60
 """Set-ups that count at most; older ones speak of other versions."""
@@ -86,14 +86,6 @@ def ratio_of(run: OwnRun) -> Ratio | None:
     rates = tokens_per_second(shapes, run.settings, gpu)
     time = rates[1] / run.tokens_per_s if rates is not None and run.tokens_per_s else None
     return Ratio(run.method, run.device, place, predicted, run.peaks["device"] / predicted, time)
-
-
-def place_of(gpu: Gpu | None) -> str:
-    """Where hours are asked for: on a card by its name, else on this machine's processor."""
-    if gpu is not None:
-        return gpu.id
-    # Finding this machine out takes longer than an estimate: only where there is a record.
-    return own_runs.here() if ratios() else ""
 
 
 def company_ratios(rows: Iterable[object]) -> list[Ratio]:

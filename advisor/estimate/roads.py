@@ -153,7 +153,7 @@ def _tuned(
         memory = _without(memory, "loss")
     if settings.device == "cpu":
         hours = training_hours(shapes, settings, None)
-        hours = informed_hours(hours, settings, None, known, tokens)
+        hours = informed_hours(hours, None, known, tokens)
         if hours is None:
             return {"vram_gib": NO_CARD_NEEDED, "ram_gib": memory}
         training = electricity_jpy(hours, "cpu_machine_watts")
@@ -194,7 +194,7 @@ def _training_price(
     rented = needs.gpu in CARD_OF_PLACE or gpu is None
     if gpu is not None and not rented:
         hours = training_hours(shapes, settings, gpu)
-        hours = informed_hours(hours, settings, gpu, known, work(shapes, settings).tokens)
+        hours = informed_hours(hours, gpu, known, work(shapes, settings).tokens)
         return None if hours is None else (hours, electricity_jpy(hours), gpu)
     offers = offer_costs(
         memory, lambda g: training_hours(shapes, settings, g) if runs_on(settings, g) else None
