@@ -56,8 +56,10 @@ def test_published_rates_lie_inside_the_range(row: float, method: str, targets: 
         method=method,  # type: ignore[arg-type]
         targets=targets,
         seq_len=768,
+        grad_accum=1,
         tokens_per_example=300,
         gradient_checkpointing=False,
+        loss="full",
     )
     rates = tokens_per_second(find_shapes(setup.model), setup, load("gpus")["L40S"])
     assert rates is not None
