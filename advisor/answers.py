@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor import rates
 from advisor.answers_file import read_answers
 from advisor.errors import AnswersError, Fault, UsageError
 from advisor.questions import Questionnaire, Unreadable, allowed_values, near_ids
@@ -39,6 +40,8 @@ class Given:
 
     answers: Answers = field(default_factory=Answers)
     settings: dict[str, Scalar] = field(default_factory=dict)
+    rates: dict[str, Scalar] = field(default_factory=dict)
+    """What turns dollars, power and working time into yen, said instead of the catalog's."""
     faults: list[Fault] = field(default_factory=list)
 
     def take(
@@ -51,6 +54,8 @@ class Given:
             if question is None:
                 if id_ in settings:
                     self.settings[id_] = value
+                elif rates.is_rate(id_):
+                    self.rates[id_] = value
                 else:
                     self._unknown(id_, [*questionnaire.questions, *settings], why)
                 continue
@@ -87,7 +92,8 @@ def given(answers_file: Path | None, sets: Sequence[str]) -> Given:
         folder = answers_file.absolute().parent
         found.take(file.values.items(), "file", answers_file.name, folder)
     found.take(_environment(), "env", "OKAKAE_*", here)
-    found.take(_flags(sets), "flag", "--set", here)
+    found.take(flags(sets), "flag", "--set", here)
+    found.faults += [*rates.state(found.rates.items()), *rates.environment_faults()]
     return found
 
 
@@ -112,7 +118,12 @@ def _environment() -> list[tuple[str, Scalar]]:
     return [(id_, os.environ[name]) for name, id_ in names.items() if os.environ.get(name)]
 
 
-def _flags(sets: Sequence[str]) -> list[tuple[str, Scalar]]:
+def flags(sets: Sequence[str]) -> list[tuple[str, Scalar]]:
+    """Ids and values of `--set id=value`.
+
+    Raises:
+        UsageError: one lacks its `=`.
+    """
     pairs: list[tuple[str, Scalar]] = []
     wrong: list[Fault] = []
     for item in sets:

@@ -1,23 +1,23 @@
 """What it costs in yen: hours on every card for hire that fits, own electricity, API tokens.
 
-Every price carries its date; one older than 90 days says so. Rates that turn dollars and watts
-into yen are the catalog's `rates`, each with its own range, meant to be overridden.
+Every price carries its date; one older than 90 days says so. What turns dollars and watts into yen
+are rates (`advisor.rates`), each with its own range, meant to be overridden.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from advisor.rates import rate
 from advisor.types import Estimate
+from knowledge.catalog.age import is_old
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Api, Gpu, Offer, Rate
 
-OLD_DAYS = 90
-# Cards sold as 16, 24, 48 and 80 GB give a program about this share (gpus.toml, measured cards).
-USABLE_SHARE = 0.93
+# Larger models than this are not what the hosted tuning services of the catalog quote for.
+HOSTED_TUNING_MOST_PARAMS = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,54 +55,84 @@ def fits(estimate: Estimate, gpu: Gpu, *, runs: bool = True) -> Fit:
     return Fit(gpu.id, gpu.usable_gib, runs and margin >= 0, margin, runs)
 
 
-def rate(id_: str) -> Rate:
-    """A rate of the catalog, such as `usd_jpy` or `electricity_jpy_per_kwh`."""
-    return load("rates")[id_]
-
-
-@functools.lru_cache(maxsize=256)
-def is_old(day: str, today: date | None = None) -> bool:
-    """Whether a price of `day` (a year, a month or a day in ISO form) is over 90 days old."""
-    parts = [int(part) for part in day.split("-") if part.isdigit()]
-    if not parts:
-        return True
-    known = date(parts[0], *[*parts[1:3], 1, 1][:2])
-    return ((today or date.today()) - known).days > OLD_DAYS
-
-
 def offer_costs(
     memory: Estimate,
     hours_on: Callable[[Gpu], Estimate | None],
     *,
     gpus: int = 1,
     today: date | None = None,
-) -> list[OfferCost]:
+) -> tuple[OfferCost, ...]:
     """Every offer whose card holds `memory.high`, cheapest first.
 
     Args:
         hours_on: training hours on a card; offers of cards it cannot rate are left out.
         gpus: cards one training uses; an offer must have that many, and all of its are paid.
     """
-    found = []
-    cards, yen = load("gpus"), rate("usd_jpy")
+    yen = rate("usd_jpy")
     now = today or date.today()
     on_card: dict[str, Estimate | None] = {}
-    for offer in load("offers").values():
-        gpu = cards.get(offer.gpu)
-        if gpu is None or offer.gpu_count < gpus:
-            continue
-        if memory.high > min(gpu.usable_gib, offer.gpu_memory_gib):
+    found = []
+    for offer, gpu in _roomy(memory, gpus):
+        if gpu is None or offer.usd_per_hour is None:
             continue
         if gpu.id not in on_card:
             on_card[gpu.id] = hours_on(gpu)
         hours = on_card[gpu.id]
         if hours is not None:
-            found.append(_offer_cost(offer, gpu, hours, yen, now))
-    return sorted(found, key=lambda cost: (cost.cost_jpy.likely, cost.cost_jpy.high, cost.name))
+            found.append(_offer_cost(offer, gpu, hours, offer.usd_per_hour, yen, now))
+    return by_cost(found)
 
 
-def _offer_cost(offer: Offer, gpu: Gpu, hours: Estimate, yen: Rate, today: date) -> OfferCost:
-    old = is_old(offer.date, today)
+def own_machine(hours: Estimate, gpu: Gpu | None, *, today: date | None = None) -> OfferCost:
+    """A machine of one's own beside the offers: it costs electricity, and nothing leaves it."""
+    watts = "cpu_machine_watts" if gpu is None else "gpu_machine_watts"
+    price, yen = rate("electricity_jpy_per_kwh"), rate("usd_jpy")
+    old = is_old(price, today or date.today())
+    return OfferCost(
+        name="own",
+        platform="own",
+        gpu="cpu" if gpu is None else gpu.id,
+        kind="own",
+        hours=hours,
+        cost_jpy=electricity_jpy(hours, watts),
+        usd_per_hour=round(rate(watts).likely / 1000 * price.likely / yen.likely, 4),
+        price_date=price.date,
+        price_old=old,
+        sends_data_out=False,
+        notes=("estimate.note.old-price",) if old else (),
+    )
+
+
+def by_cost(offers: Iterable[OfferCost]) -> tuple[OfferCost, ...]:
+    """Cheapest first."""
+    return tuple(
+        sorted(offers, key=lambda cost: (cost.cost_jpy.likely, cost.cost_jpy.high, cost.name))
+    )
+
+
+def offers_without_price(memory: Estimate, *, gpus: int = 1) -> tuple[tuple[str, str], ...]:
+    """Offers with room for it whose cost nobody can state: name, and `price` or `speed`."""
+    return tuple(
+        (offer.id, "price" if offer.usd_per_hour is None else "speed")
+        for offer, gpu in _roomy(memory, gpus)
+        if offer.usd_per_hour is None or gpu is None
+    )
+
+
+def _roomy(memory: Estimate, gpus: int) -> Iterator[tuple[Offer, Gpu | None]]:
+    """Offers of enough cards, each with enough memory; None for a card the catalog lacks."""
+    cards = load("gpus")
+    for offer in load("offers").values():
+        gpu = cards.get(offer.gpu)
+        room = offer.gpu_memory_gib if gpu is None else min(gpu.usable_gib, offer.gpu_memory_gib)
+        if offer.gpu_count >= gpus and memory.high <= room:
+            yield offer, gpu
+
+
+def _offer_cost(
+    offer: Offer, gpu: Gpu, hours: Estimate, usd_per_hour: float, yen: Rate, today: date
+) -> OfferCost:
+    old = is_old(offer, today)
     notes = ["estimate.note.old-price"] if old else []
     if offer.session_hours is not None and hours.likely > offer.session_hours:
         notes.append("estimate.note.session-too-short")
@@ -114,13 +144,52 @@ def _offer_cost(offer: Offer, gpu: Gpu, hours: Estimate, yen: Rate, today: date)
         gpu=gpu.id,
         kind=offer.kind,
         hours=hours,
-        cost_jpy=usd_to_jpy(hours, offer.usd_per_hour, f"price:{offer.date}", yen),
-        usd_per_hour=offer.usd_per_hour,
+        cost_jpy=usd_to_jpy(hours, usd_per_hour, f"price:{offer.date}", yen),
+        usd_per_hour=usd_per_hour,
         price_date=offer.date,
         price_old=old,
         sends_data_out=offer.sends_data_out,
         notes=tuple(notes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class HostedTuning:
+    """What a service that tunes its own models asks for the same tokens."""
+
+    name: str
+    provider: str
+    cost_jpy: Estimate
+    usd_per_1m: float
+    price_date: str
+    price_old: bool
+    note: str
+
+
+def hosted_tuning(
+    tokens: float, params: int, method: str, *, today: date | None = None
+) -> list[HostedTuning]:
+    """Hosted tuning on as many training tokens, cheapest first; none where it is not offered.
+
+    Args:
+        tokens: of all examples over all epochs.
+    """
+    if method == "full" or params > HOSTED_TUNING_MOST_PARAMS:
+        return []
+    found = []
+    for api in load("apis").values():
+        if api.mode != "training" or api.training_usd_per_1m is None:
+            continue
+        # Services count with their own tokenizer, and bill an example's instructions too.
+        counted = Estimate(tokens * 0.8, tokens, tokens * 1.3, "tokens", "formula:examples")
+        cost = usd_to_jpy(counted, api.training_usd_per_1m / 1e6, f"price:{api.id}:{api.date}")
+        old = is_old(api, today or date.today())
+        found.append(
+            HostedTuning(
+                *(api.id, api.provider, cost, api.training_usd_per_1m, api.date, old, api.note)
+            )
+        )
+    return sorted(found, key=lambda each: each.cost_jpy.likely)
 
 
 def usd_to_jpy(amount: Estimate, usd_each: float, basis: str, yen: Rate | None = None) -> Estimate:

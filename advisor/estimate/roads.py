@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from advisor.errors import UsageError
 from advisor.estimate.inference import inference_memory, seconds_per_answer
 from advisor.estimate.memory import training_memory
-from advisor.estimate.money import electricity_jpy, offer_costs
+from advisor.estimate.money import electricity_jpy, offer_costs, usd_to_jpy
 from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import training_hours
+from advisor.estimate.time import CPU_CORES, training_hours
 from advisor.estimate.year import RoadCosts, prompting_costs, rag_costs, tuning_costs
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_gpu, load
@@ -23,6 +23,7 @@ CARD_OF_PLACE = {"colab": "T4", "kaggle": "T4", "cloud": "A100 80GB SXM4"}
 TUNABLE_ON_CPU = 700_000_000
 ANSWER_CONTEXT = {"prompting": 4096, "rag": 4096, "hybrid": 4096}
 ANSWER_TOKENS = 200
+EXAMPLES_SHOWN = 8
 FEW_SHOT_TOKENS, UNKNOWN_CORPUS_TOKENS, UNKNOWN_EXAMPLES = 1200, 200_000, 300
 # A passage and its question beside each example (hybrid tuning), and an embedder's own memory.
 PASSAGE_TOKENS, EMBEDDER_GIB = 1200, 0.5
@@ -35,7 +36,8 @@ def estimates_for_option(
     """`vram_gib`, `hours`, `cost_jpy` by name; where no card is used, `ram_gib` as well.
 
     `hours` are until the thing is built, `cost_jpy` is building, answering at the stated traffic
-    and renewing over the first year: machines and API only, nobody's working hours.
+    and renewing over the first year: machines and API only. Its parts stand beside it, and the
+    year's working hours as `people_jpy` (`RoadCosts.estimates`).
 
     Args:
         model: a catalog id, `starter`, the id of a hosted API, a folder or a config; an option
@@ -62,12 +64,17 @@ def card(needs: Needs) -> Gpu | None:
     return find_gpu(CARD_OF_PLACE.get(str(needs.gpu), str(needs.gpu)))
 
 
+def _cores(needs: Needs) -> int:
+    return needs.machine.cpu_cores if needs.machine else CPU_CORES
+
+
 def _hosted(approach: Approach, api: Api, needs: Needs) -> dict[str, Estimate]:
     costs = _road_costs(approach, needs, api, None, "cpu_machine_watts")
     return {
         "vram_gib": NO_CARD_NEEDED,
         "hours": costs.build_hours,
         "cost_jpy": costs.year_jpy,
+        **costs.estimates(),
     }
 
 
@@ -85,6 +92,7 @@ def _answered(approach: Approach, shapes: Shapes, needs: Needs) -> dict[str, Est
         "vram_gib": memory if on_card else NO_CARD_NEEDED,
         "hours": costs.build_hours,
         "cost_jpy": costs.year_jpy,
+        **costs.estimates(),
     }
     return found if on_card else found | {"ram_gib": memory}
 
@@ -95,7 +103,12 @@ def _road_costs(
     if approach == "prompting":
         shown = FEW_SHOT_TOKENS if needs.n_examples else 0
         return prompting_costs(
-            shown, needs.traffic_per_day, answer_api=api, answer_seconds=seconds, watts=watts
+            shown,
+            needs.traffic_per_day,
+            examples=min(needs.n_examples or 0, EXAMPLES_SHOWN),
+            answer_api=api,
+            answer_seconds=seconds,
+            watts=watts,
         )
     return rag_costs(
         needs.corpus_tokens or UNKNOWN_CORPUS_TOKENS,
@@ -145,7 +158,7 @@ def _tuned(
         # A classifier reads labels off one position: no logits, and it is small everywhere.
         memory = _without(memory, "loss")
     if settings.device == "cpu":
-        hours = training_hours(shapes, settings, None)
+        hours = training_hours(shapes, settings, None, cores=_cores(needs))
         if hours is None:
             return {"vram_gib": NO_CARD_NEEDED, "ram_gib": memory}
         training = electricity_jpy(hours, "cpu_machine_watts")
@@ -156,45 +169,78 @@ def _tuned(
             "ram_gib": memory,
             "hours": hours,
             "cost_jpy": year.year_jpy,
+            **year.estimates(),
         }
     priced = _training_price(shapes, settings, memory, needs)
     if priced is None:
         return {"vram_gib": memory}
-    hours, training, gpu = priced
-    seconds = seconds_per_answer(shapes, 300, ANSWER_TOKENS, gpu, nf4=method == "qlora")
-    year = _tuned_year(hours, training, seconds, needs, "gpu_machine_watts")
-    return {"vram_gib": memory, "hours": hours, "cost_jpy": year.year_jpy}
+    seconds = seconds_per_answer(shapes, 300, ANSWER_TOKENS, priced.gpu, nf4=method == "qlora")
+    hour = priced.hour_jpy
+    year = _tuned_year(priced.hours, priced.jpy, seconds, needs, "gpu_machine_watts", hour)
+    return {
+        "vram_gib": memory,
+        "hours": priced.hours,
+        "cost_jpy": year.year_jpy,
+        **year.estimates(),
+    }
 
 
 def _tuned_year(
-    hours: Estimate, training: Estimate, seconds: Estimate, needs: Needs, watts: str
+    hours: Estimate,
+    training: Estimate,
+    seconds: Estimate,
+    needs: Needs,
+    watts: str,
+    hour_jpy: Estimate | None = None,
 ) -> RoadCosts:
     return tuning_costs(
-        hours, training, needs.traffic_per_day, needs.changes, answer_seconds=seconds, watts=watts
+        hours,
+        training,
+        needs.traffic_per_day,
+        needs.changes,
+        examples=needs.n_examples or UNKNOWN_EXAMPLES,
+        answer_seconds=seconds,
+        watts=watts,
+        rented_hour_jpy=hour_jpy,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """One training on the card that was chosen for it."""
+
+    hours: Estimate
+    jpy: Estimate
+    gpu: Gpu
+    hour_jpy: Estimate | None
+    """An hour of it later, for answering; None for a card of one's own or a free notebook."""
 
 
 def _training_price(
     shapes: Shapes, settings: EstimateSettings, memory: Estimate, needs: Needs
-) -> tuple[Estimate, Estimate, Gpu] | None:
+) -> _Priced | None:
     """Hours and yen of one training: own card, else the cheapest card for hire that fits."""
     gpu = card(needs)
     rented = needs.gpu in CARD_OF_PLACE or gpu is None
     if gpu is not None and not rented:
         hours = training_hours(shapes, settings, gpu)
-        return None if hours is None else (hours, electricity_jpy(hours), gpu)
+        return None if hours is None else _Priced(hours, electricity_jpy(hours), gpu, None)
     offers = offer_costs(
         memory, lambda g: training_hours(shapes, settings, g) if runs_on(settings, g) else None
     )
     if needs.confidential == "all":
-        offers = [offer for offer in offers if not offer.sends_data_out]
+        offers = tuple(offer for offer in offers if not offer.sends_data_out)
     if needs.gpu in ("colab", "kaggle"):
-        offers = [offer for offer in offers if offer.platform == needs.gpu] or offers
+        offers = tuple(offer for offer in offers if offer.platform == needs.gpu) or offers
     paid = [offer for offer in offers if offer.kind != "free" or needs.gpu == offer.platform]
     if not paid:
         return None
     best = paid[0]
-    return best.hours, best.cost_jpy, load("gpus")[best.gpu]
+    hour = None
+    if best.usd_per_hour:
+        one = Estimate(1.0, 1.0, 1.0, "hours", "formula:one-hour")
+        hour = usd_to_jpy(one, best.usd_per_hour, f"price:{best.price_date}")
+    return _Priced(best.hours, best.cost_jpy, load("gpus")[best.gpu], hour)
 
 
 def _plus(memory: Estimate, gib: float) -> Estimate:

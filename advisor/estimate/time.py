@@ -36,8 +36,8 @@ BANDWIDTH_SHARE: Range = (0.5, 0.7, 0.85)
 # read again in bf16; kernels of 2023 (GPTQ in Qwen's table) move time for 27.
 WEIGHT_BYTES, PACKED_BYTES = 2.0, 0.5
 DEQUANTISED_BYTES: Range = (27.0, 8.0, 4.5)
-# Bytes moved per token, layer and unit of width by norms, casts, SwiGLU and residuals, forward and
-# back: about three times what is saved (39·width, estimates.md §4). Logits: cast, softmax, gradient.
+# Bytes moved per token, layer and unit of width by norms, casts, SwiGLU, residuals, both ways:
+# about three times the 39·width that LoRA saves (PEFT 3B). Logits: cast, softmax, gradient.
 ACTIVATION_BYTES, LOGIT_BYTES = 120.0, 30.0
 # AdamW reads and writes weight, gradient and two states, some of them more than once (foreach).
 OPTIMIZER_BYTES = 40.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.estimate.money import added, api_jpy, electricity_jpy, times
+from advisor.estimate.upkeep import HOURS_PER_MONTH, MONTHS, Work, work_costs
 from advisor.types import Estimate
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Api, Embedder
 
 DAYS_PER_MONTH = 30.4
-MONTHS = 12
 # How often a year what was built must be renewed for data that changes this often. An index is
 # renewed with the documents; nobody retrains every day, so tuning is capped at monthly.
 RENEWALS = {"never": 0, "yearly": 1, "monthly": 12, "weekly": 52, "daily": 365}
@@ -18,6 +18,7 @@ RETRAININGS_AT_MOST = 12
 # Share of the corpus that has changed by the time an index is renewed.
 CHANGED_SHARE = {"never": 0.0, "yearly": 1.0, "monthly": 0.2, "weekly": 0.05, "daily": 0.01}
 DEFAULT_TRAFFIC = 100
+OFFICE_HOURS_PER_MONTH = 8 * 22.0
 CHUNK_TOKENS, CHUNK_OVERLAP = 400, 60
 PASSAGES = 5
 ANSWER_TOKENS = (80.0, 200.0, 500.0)
@@ -33,7 +34,7 @@ START_S = (4.0, 12.0, 40.0)
 
 @dataclass(frozen=True, slots=True)
 class RoadCosts:
-    """What one road costs; all money in yen, machine and API only, no person's hours."""
+    """What one road costs in yen: machines and APIs, and beside them the hours of people."""
 
     build_hours: Estimate
     build_jpy: Estimate
@@ -41,7 +42,22 @@ class RoadCosts:
     renewal_jpy: Estimate
     renewals_per_year: int
     year_jpy: Estimate
+    """Building, twelve months and renewals: machines and APIs only."""
+    work_year_jpy: Estimate
+    """People's time over the year: data, evaluation, looking after it."""
     index_mib: Estimate | None = None
+
+    def estimates(self) -> dict[str, Estimate]:
+        """The parts of the twelve months, under the names that `recommend --json` gives them."""
+        often = float(self.renewals_per_year)
+        parts = {
+            "build_jpy": self.build_jpy,
+            "month_jpy": self.month_jpy,
+            "renewal_jpy": self.renewal_jpy,
+            "renewals_per_year": Estimate(often, often, often, "per year", "answer:data.changes"),
+            "people_jpy": self.work_year_jpy,
+        }
+        return parts if self.index_mib is None else parts | {"index_mib": self.index_mib}
 
 
 def rag_costs(
@@ -77,23 +93,28 @@ def rag_costs(
     month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
     renewals = RENEWALS.get(changes or "never", 0)
     renewal = times(build, CHANGED_SHARE.get(changes or "never", 0.0))
-    return _year(hours, build, month, renewal, renewals, index)
+    return _year(hours, build, month, renewal, renewals, work_costs(0), index)
 
 
 def prompting_costs(
     prompt_tokens: int,
     traffic_per_day: int | None,
     *,
+    examples: int = 0,
     answer_api: Api | None = None,
     answer_seconds: Estimate | None = None,
     watts: str = "cpu_machine_watts",
 ) -> RoadCosts:
-    """Tokens times price (or seconds times electricity) of answering from the prompt alone."""
+    """Tokens times price (or seconds times electricity) of answering from the prompt alone.
+
+    Args:
+        examples: that somebody checks before they stand in the prompt.
+    """
     nothing = Estimate(0.0, 0.0, 0.0, "hours", "formula:nothing-to-build")
     free = Estimate(0.0, 0.0, 0.0, "JPY", "formula:nothing-to-build")
     tokens_in = prompt_tokens + QUESTION_TOKENS + INSTRUCTION_TOKENS
     month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
-    return _year(nothing, free, month, free, 0, None)
+    return _year(nothing, free, month, free, 0, work_costs(examples), None)
 
 
 def tuning_costs(
@@ -102,15 +123,40 @@ def tuning_costs(
     traffic_per_day: int | None,
     changes: str | None,
     *,
+    examples: int,
     answer_seconds: Estimate | None = None,
     watts: str = "gpu_machine_watts",
+    rented_hour_jpy: Estimate | None = None,
 ) -> RoadCosts:
-    """One training, answering on one's own machine, and retraining as the data changes."""
+    """One training, answering, and retraining as the data changes.
+
+    Args:
+        examples: that people label or check; a retraining wants the changed ones anew.
+        rented_hour_jpy: an hour of the card that answers, for those who own none: from the busy
+            seconds alone, over office hours, to day and night.
+    """
     month = _month(
         QUESTION_TOKENS + INSTRUCTION_TOKENS, traffic_per_day, None, answer_seconds, watts
     )
-    renewals = min(RENEWALS.get(changes or "never", 0), RETRAININGS_AT_MOST)
-    return _year(hours, training_jpy, month, training_jpy, renewals, None)
+    if rented_hour_jpy is not None and answer_seconds is not None:
+        busy = answer_seconds.low * _questions(traffic_per_day) / 3600
+        month = Estimate(
+            busy * rented_hour_jpy.low,
+            OFFICE_HOURS_PER_MONTH * rented_hour_jpy.likely,
+            HOURS_PER_MONTH * rented_hour_jpy.high,
+            "JPY",
+            f"{rented_hour_jpy.basis}+{answer_seconds.basis}",
+        )
+    often = RENEWALS.get(changes or "never", 0)
+    renewals = min(often, RETRAININGS_AT_MOST)
+    anew = examples * min(1.0, often * CHANGED_SHARE.get(changes or "never", 0.0))
+    work = work_costs(round(examples + anew))
+    return _year(hours, training_jpy, month, training_jpy, renewals, work, None)
+
+
+def _questions(traffic_per_day: int | None) -> float:
+    """Questions a month."""
+    return (traffic_per_day or DEFAULT_TRAFFIC) * DAYS_PER_MONTH
 
 
 def _month(
@@ -120,7 +166,7 @@ def _month(
     answer_seconds: Estimate | None,
     watts: str,
 ) -> Estimate:
-    questions = (traffic_per_day or DEFAULT_TRAFFIC) * DAYS_PER_MONTH
+    questions = _questions(traffic_per_day)
     if api is not None:
         asked = Estimate(tokens_in * 0.7, tokens_in, tokens_in * 1.4, "tokens", "formula:prompt")
         answered = Estimate(*ANSWER_TOKENS, unit="tokens", basis="formula:answer")
@@ -140,7 +186,8 @@ def _year(
     month: Estimate,
     renewal: Estimate,
     renewals: int,
+    work: Work,
     index: Estimate | None,
 ) -> RoadCosts:
     year = added(build, times(month, MONTHS), times(renewal, renewals))
-    return RoadCosts(hours, build, month, renewal, renewals, year, index)
+    return RoadCosts(hours, build, month, renewal, renewals, year, work.year_jpy, index)

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Protocol
 
 OLD_PRICE_DAYS = 90
-PRICED = ("offers", "apis", "rates")
+PRICED = ("offers", "apis", "subscriptions", "rates")
 """Kinds whose records go out of date by themselves."""
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")

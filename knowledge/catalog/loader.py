@@ -34,6 +34,7 @@ from knowledge.catalog.records import (
     Setting,
     Source,
     Study,
+    Subscription,
 )
 
 FOLDER = Path(__file__).parent
@@ -68,6 +69,8 @@ def load(kind: Literal["gpus"]) -> Mapping[str, Gpu]: ...
 def load(kind: Literal["offers"]) -> Mapping[str, Offer]: ...
 @overload
 def load(kind: Literal["apis"]) -> Mapping[str, Api]: ...
+@overload
+def load(kind: Literal["subscriptions"]) -> Mapping[str, Subscription]: ...
 @overload
 def load(kind: Literal["rates"]) -> Mapping[str, Rate]: ...
 @overload
@@ -149,8 +152,8 @@ def _inherited(
     if like not in raw:
         faults.append(f"{id_}: like = {like!r} names no earlier record{_near(str(like), raw)}")
         return own
-    # A default or another name belongs to the one model it was written for.
-    personal = ("default_for", "aliases") if like != id_ else ()
+    # A default, another name or a publisher's gate belongs to the one model it was written for.
+    personal = ("default_for", "aliases", "gated", "gated_source") if like != id_ else ()
     base = {k: v for k, v in raw[like].items() if k not in personal}
     return {**base, **{k: v for k, v in own.items() if k != "like"}}
 
