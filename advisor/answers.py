@@ -92,7 +92,7 @@ def given(answers_file: Path | None, sets: Sequence[str]) -> Given:
         folder = answers_file.absolute().parent
         found.take(file.values.items(), "file", answers_file.name, folder)
     found.take(_environment(), "env", "OKAKAE_*", here)
-    found.take(flags(sets), "flag", "--set", here)
+    found.take(_flags(sets), "flag", "--set", here)
     found.faults += [*rates.state(found.rates.items()), *rates.environment_faults()]
     return found
 
@@ -118,12 +118,7 @@ def _environment() -> list[tuple[str, Scalar]]:
     return [(id_, os.environ[name]) for name, id_ in names.items() if os.environ.get(name)]
 
 
-def flags(sets: Sequence[str]) -> list[tuple[str, Scalar]]:
-    """Ids and values of `--set id=value`.
-
-    Raises:
-        UsageError: one lacks its `=`.
-    """
+def _flags(sets: Sequence[str]) -> list[tuple[str, Scalar]]:
     pairs: list[tuple[str, Scalar]] = []
     wrong: list[Fault] = []
     for item in sets:

@@ -71,19 +71,20 @@ def estimate(session: Session, sets: tuple[str, ...], currency: str, **given: An
 def _money_faults(sets: tuple[str, ...], code: str) -> list[Fault]:
     """Take the rates that were said, and say what is wrong with them and with the currency."""
     from advisor import rates
-    from advisor.answers import flags
     from knowledge.catalog.loader import did_you_mean, load
 
-    pairs: list[tuple[str, Any]] = []
-    if sets:  # what reads answers is not needed otherwise
-        from advisor.answers import flags
-
-        pairs = flags(sets)
-    faults = rates.state((id_, value) for id_, value in pairs if rates.is_rate(id_))
-    for id_, _ in pairs:
-        if not rates.is_rate(id_):
+    said: dict[str, str] = {}
+    faults = []
+    for item in sets:
+        id_, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not id_:
+            faults.append(Fault("set-form", item))
+        elif rates.is_rate(id_):
+            said[id_] = value
+        else:
             near = ", ".join(did_you_mean(id_, load("rates"))) or ", ".join(load("rates"))
             faults.append(Fault("rate-unknown", "--set", (("id", id_), ("near", near))))
+    faults += rates.state(said.items())
     faults += rates.environment_faults()
     if code not in rates.currencies():
         known, id_ = ", ".join(rates.currencies()), f"{code.lower()}_jpy"
