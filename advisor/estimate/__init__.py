@@ -21,7 +21,7 @@ from advisor.estimate.money import (
 from advisor.estimate.roads import estimates_for_option
 from advisor.estimate.settings import EstimateSettings, check, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import CPU_CORES, training_hours, work
+from advisor.estimate.time import CPU_CORES, hours_of, work
 from advisor.estimate.upkeep import Serving, Work, serving_costs, work_costs
 from advisor.types import Estimate
 from knowledge.catalog.loader import load
@@ -87,18 +87,20 @@ def estimate(
     memory = training_memory(shapes, settings)
     on_cpu = settings.device == "cpu"
 
+    done = work(shapes, settings)
+
     def hours_on(card: Gpu) -> Estimate | None:
-        return training_hours(shapes, settings, card) if runs_on(settings, card) else None
+        return hours_of(done, settings, card) if runs_on(settings, card) else None
 
     offers = () if on_cpu else offer_costs(memory.estimate, hours_on, gpus=settings.gpus)
-    hours, where = training_hours(shapes, settings, gpu, cores=cores), gpu.id if gpu else "cpu"
+    hours, where = hours_of(done, settings, gpu, cores), gpu.id if gpu else "cpu"
     if hours is None and offers:
         hours, where = offers[0].hours, offers[0].gpu
     if hours is None and not on_cpu:
         # Nothing for hire holds it on one card: the fastest card says how much work it is.
         cards = [card for card in load("gpus").values() if card.tensor_tflops]
         fastest = max(cards, key=lambda card: (card.usable_gib, card.tensor_tflops or 0))
-        hours, where = training_hours(shapes, settings, fastest), fastest.id
+        hours, where = hours_of(done, settings, fastest), fastest.id
     own = _own(settings, memory.estimate, gpu, hours if on_cpu else None, hours_on)
     answering = inference_memory(
         shapes, min(ANSWER_CONTEXT, shapes.context), device="cpu" if on_cpu else "cuda"
@@ -115,7 +117,7 @@ def estimate(
         offers_without_price=()
         if on_cpu
         else offers_without_price(memory.estimate, gpus=settings.gpus),
-        hosted=tuple(hosted_tuning(work(shapes, settings).tokens, shapes.params, settings.method)),
+        hosted=tuple(hosted_tuning(done.tokens, shapes.params, settings.method)),
         work=work_costs(settings.examples),
         serving=serving_costs(
             answering, watts="cpu_machine_watts" if on_cpu else "gpu_machine_watts"

@@ -6,9 +6,11 @@ are rates (`advisor.rates`), each with its own range, meant to be overridden.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from advisor.rates import rate
 from advisor.types import Estimate
@@ -68,18 +70,16 @@ def offer_costs(
         hours_on: training hours on a card; offers of cards it cannot rate are left out.
         gpus: cards one training uses; an offer must have that many, and all of its are paid.
     """
-    yen = rate("usd_jpy")
-    now = today or date.today()
     on_card: dict[str, Estimate | None] = {}
     found = []
-    for offer, gpu in _roomy(memory, gpus):
-        if gpu is None or offer.usd_per_hour is None:
+    for offer in _priced(rate("usd_jpy"), today or date.today()):
+        if offer.record.gpu_count < gpus or memory.high > offer.room_gib:
             continue
-        if gpu.id not in on_card:
-            on_card[gpu.id] = hours_on(gpu)
-        hours = on_card[gpu.id]
+        if offer.gpu.id not in on_card:
+            on_card[offer.gpu.id] = hours_on(offer.gpu)
+        hours = on_card[offer.gpu.id]
         if hours is not None:
-            found.append(_offer_cost(offer, gpu, hours, offer.usd_per_hour, yen, now))
+            found.append(_offer_cost(offer, hours))
     return by_cost(found)
 
 
@@ -121,36 +121,105 @@ def offers_without_price(memory: Estimate, *, gpus: int = 1) -> tuple[tuple[str,
 
 def _roomy(memory: Estimate, gpus: int) -> Iterator[tuple[Offer, Gpu | None]]:
     """Offers of enough cards, each with enough memory; None for a card the catalog lacks."""
-    cards = load("gpus")
-    for offer in load("offers").values():
-        gpu = cards.get(offer.gpu)
-        room = offer.gpu_memory_gib if gpu is None else min(gpu.usable_gib, offer.gpu_memory_gib)
-        if offer.gpu_count >= gpus and memory.high <= room:
+    needed = memory.high
+    for offer, gpu, room in _rooms():
+        if needed <= room and offer.gpu_count >= gpus:
             yield offer, gpu
 
 
-def _offer_cost(
-    offer: Offer, gpu: Gpu, hours: Estimate, usd_per_hour: float, yen: Rate, today: date
-) -> OfferCost:
-    old = is_old(offer, today)
-    notes = ["estimate.note.old-price"] if old else []
+_Room = tuple[Offer, Gpu | None, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """An offer with what does not change from one estimate to the next."""
+
+    record: Offer
+    gpu: Gpu
+    room_gib: float
+    usd_per_hour: float
+    jpy_per_hour: tuple[float, float, float]
+    basis: str
+    old: bool
+
+
+def _rooms() -> list[_Room]:
+    """Every offer with its card and the GiB a program gets there."""
+    return _rooms_of(_Same(load("offers")), _Same(load("gpus")))
+
+
+def _priced(yen: Rate, today: date) -> list[_Priced]:
+    return _priced_of(_Same(load("offers")), _Same(load("gpus")), yen, today)
+
+
+class _Same:
+    """Records as a key of a cache: equal only to the very same records."""
+
+    __slots__ = ("records",)
+
+    def __init__(self, records: Mapping[str, Any]) -> None:
+        self.records = records
+
+    def __hash__(self) -> int:
+        return id(self.records)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.records is self.records
+
+
+@functools.lru_cache(maxsize=2)
+def _rooms_of(offers: _Same, cards: _Same) -> list[_Room]:
+    found: list[_Room] = []
+    for offer in offers.records.values():
+        gpu, room = cards.records.get(offer.gpu), offer.gpu_memory_gib
+        found.append((offer, gpu, room if gpu is None else min(gpu.usable_gib, room)))
+    return found
+
+
+@functools.lru_cache(maxsize=4)
+def _priced_of(offers: _Same, cards: _Same, yen: Rate, today: date) -> list[_Priced]:
+    found = []
+    for offer, gpu, room in _rooms_of(offers, cards):
+        if gpu is not None and (usd := offer.usd_per_hour) is not None:
+            each = (usd * yen.low, usd * yen.likely, usd * yen.high)
+            basis = f"price:{offer.date}+usd_jpy:{yen.date}"
+            found.append(_Priced(offer, gpu, room, usd, each, basis, is_old(offer, today)))
+    return found
+
+
+def _offer_cost(priced: _Priced, hours: Estimate) -> OfferCost:
+    offer = priced.record
+    notes = ["estimate.note.old-price"] if priced.old else []
     if offer.session_hours is not None and hours.likely > offer.session_hours:
         notes.append("estimate.note.session-too-short")
     if offer.hours_per_week is not None and hours.likely > offer.hours_per_week:
         notes.append("estimate.note.week-too-short")
+    low, likely, high = priced.jpy_per_hour
     return OfferCost(
         name=offer.id,
         platform=offer.platform,
-        gpu=gpu.id,
+        gpu=priced.gpu.id,
         kind=offer.kind,
         hours=hours,
-        cost_jpy=usd_to_jpy(hours, usd_per_hour, f"price:{offer.date}", yen),
-        usd_per_hour=usd_per_hour,
+        cost_jpy=Estimate(
+            hours.low * low, hours.likely * likely, hours.high * high, "JPY", priced.basis
+        ),
+        usd_per_hour=priced.usd_per_hour,
         price_date=offer.date,
-        price_old=old,
+        price_old=priced.old,
         sends_data_out=offer.sends_data_out,
         notes=tuple(notes),
     )
+
+
+def cheapest_hour(memory: Estimate) -> Offer | None:
+    """The offer on demand with room for `memory` that costs least an hour."""
+    paid = [
+        offer
+        for offer, gpu in _roomy(memory, 1)
+        if gpu is not None and offer.kind == "on-demand" and offer.usd_per_hour
+    ]
+    return min(paid, key=lambda offer: (offer.usd_per_hour or 0.0, offer.id), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,16 @@ def tokens_per_second(
         cores: processor cores of the machine, for a training without a card.
         utilisation: share of the arithmetic by method.
     """
-    done = work(shapes, settings)
+    return _rates(work(shapes, settings), settings, gpu, cores, utilisation)
+
+
+def _rates(
+    done: Work,
+    settings: EstimateSettings,
+    gpu: Gpu | None,
+    cores: int,
+    utilisation: Mapping[str, Range],
+) -> Range | None:
     if settings.device == "cpu":
         scale = max(1, cores) / CPU_CORES
         slow, likely, fast = (
@@ -151,8 +160,12 @@ def tokens_per_second(
 
 def card_share(gpu: Gpu) -> float:
     """What a card's generation reaches beside an A100."""
-    capability = float(gpu.compute_capability or 8.0)
-    return next(share for least, share in CARD_SHARE if capability >= least)
+    return _share_of(gpu.compute_capability)
+
+
+@functools.cache
+def _share_of(capability: str) -> float:
+    return next(share for least, share in CARD_SHARE if float(capability or 8.0) >= least)
 
 
 def on_card_s(
@@ -181,13 +194,19 @@ def training_hours(
     shapes: Shapes, settings: EstimateSettings, gpu: Gpu | None, *, cores: int = CPU_CORES
 ) -> Estimate | None:
     """Hours from start to the saved model; None where no rate can be stated."""
-    rates = tokens_per_second(shapes, settings, gpu, cores=cores)
+    return hours_of(work(shapes, settings), settings, gpu, cores)
+
+
+def hours_of(
+    done: Work, settings: EstimateSettings, gpu: Gpu | None, cores: int = CPU_CORES
+) -> Estimate | None:
+    """`training_hours` of work that is counted already, for those who ask about many cards."""
+    rates = _rates(done, settings, gpu, cores, UTILISATION)
     if rates is None:
         return None
     slow, likely, fast = rates
-    tokens = work(shapes, settings).tokens
     low, middle, high = (
-        tokens / rate / 3600 * OVERHEAD + start
+        done.tokens / rate / 3600 * OVERHEAD + start
         for rate, start in zip((fast, likely, slow), START_HOURS, strict=True)
     )
     where = "cpu" if settings.device == "cpu" else "card"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
-from advisor.estimate.money import added, electricity_jpy, offer_costs, times
+from advisor.estimate.money import added, cheapest_hour, electricity_jpy, times, usd_to_jpy
 from advisor.rates import rate
 from advisor.types import Estimate
 from knowledge.catalog.records import Rate
@@ -68,17 +67,18 @@ class Serving:
     rented_name: str
 
 
-def serving_costs(memory: Estimate, *, watts: str, today: date | None = None) -> Serving:
+def serving_costs(memory: Estimate, *, watts: str) -> Serving:
     """What answering costs in machines, before a single question.
 
     Args:
         memory: GiB of `device` for answering.
+        watts: the rate of the machine at hand; without a card none is rented either.
     """
     hours = HOURS_PER_MONTH
     month = Estimate(hours, hours, hours, "hours", "formula:always-on")
     own = electricity_jpy(month, watts)
-    if watts == "cpu_machine_watts":
+    best = None if watts == "cpu_machine_watts" else cheapest_hour(memory)
+    if best is None:
         return Serving(own, None, "")
-    offers = offer_costs(memory, lambda _: month, today=today)
-    paid = [offer for offer in offers if offer.kind == "on-demand"]
-    return Serving(own, paid[0].cost_jpy if paid else None, paid[0].name if paid else "")
+    price = best.usd_per_hour or 0.0
+    return Serving(own, usd_to_jpy(month, price, f"price:{best.date}"), best.id)

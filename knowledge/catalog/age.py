@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import date
 from typing import Protocol
@@ -20,6 +21,7 @@ class Dated(Protocol):
     def date(self) -> str: ...
 
 
+@functools.lru_cache(maxsize=1024)
 def day_of(text: str) -> date | None:
     """The day of `2026-11-23`; the first of the period for `2026-11` and `2026`."""
     match = _DATE.fullmatch(text)

@@ -11,7 +11,6 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast, overload
@@ -216,7 +215,11 @@ def _near(id_: str, ids: Iterable[str]) -> str:
 
 def overlay_folder() -> Path:
     """Where a company keeps its own facts."""
-    configured = os.environ.get("OKAKAE_CONFIG_DIR")
+    return _overlay_folder(os.environ.get("OKAKAE_CONFIG_DIR"), os.environ.get("XDG_CONFIG_HOME"))
+
+
+@functools.cache
+def _overlay_folder(configured: str | None, _xdg: str | None) -> Path:
     if configured:
         return Path(configured) / "knowledge"
     from platformdirs import user_config_dir
@@ -275,6 +278,8 @@ def _names(kind: str, overlay: Path) -> Mapping[str, str]:
 
 def stamp() -> KnowledgeStamp:
     """Version of the catalog and digest over all of its files and a company's own."""
+    from hashlib import sha256
+
     digest = sha256()
     overlay = overlay_folder()
     paths = [(p.relative_to(FOLDER).as_posix(), p) for p in FOLDER.rglob("*.toml")]
