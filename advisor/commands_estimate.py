@@ -83,12 +83,12 @@ def _money_faults(sets: tuple[str, ...], code: str) -> list[Fault]:
             said[id_] = value
         else:
             near = ", ".join(did_you_mean(id_, load("rates"))) or ", ".join(load("rates"))
-            faults.append(Fault("rate-unknown", "--set", (("id", id_), ("near", near))))
+            faults.append(Fault("rate-unknown", "--set", (("rate", id_), ("near", near))))
     faults += rates.state(said.items())
     faults += rates.environment_faults()
     if code not in rates.currencies():
         known, id_ = ", ".join(rates.currencies()), f"{code.lower()}_jpy"
-        values = (("code", code), ("known", known), ("id", id_))
+        values = (("code", code), ("known", known), ("rate", id_))
         faults.append(Fault("currency-without-rate", "--currency", values))
     return faults
 

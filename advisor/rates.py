@@ -93,7 +93,7 @@ def _stated(id_: str, value: Scalar, where: str) -> Rate | Fault:
     except ValueError:
         number = math.nan
     if not 0 < number <= LARGEST:  # false for NaN
-        values = (("value", value), ("id", id_))
+        values = (("value", value), ("rate", id_))
         return Fault("rate-wrong", f"{where} {id_}" if where == "--set" else where, values)
     known = load("rates").get(id_)
     unit = known.unit if known else f"JPY per {id_[:3].upper()}"

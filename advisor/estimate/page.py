@@ -75,7 +75,12 @@ class _Page:
         )
         lines += self._licence()
         lines += self._verdict()
-        lines += self._say(where, range=self._span(made.memory.estimate, 1, "GiB"))
+        lines += self._say(
+            where,
+            range=self._span(made.memory.estimate, 1, "GiB"),
+            allocated=f"{made.memory.allocated:.1f}",
+            reserved=f"{made.memory.reserved:.1f}",
+        )
         if not made.shapes.counted:
             lines += self._say("estimate.note.uncounted", architecture=made.shapes.model_type)
         return lines

@@ -11,7 +11,13 @@ from advisor.estimate.money import electricity_jpy, offer_costs, usd_to_jpy
 from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
 from advisor.estimate.time import CPU_CORES, training_hours
-from advisor.estimate.year import RoadCosts, prompting_costs, rag_costs, tuning_costs
+from advisor.estimate.year import (
+    RoadCosts,
+    prompt_tokens_of,
+    prompting_costs,
+    rag_costs,
+    tuning_costs,
+)
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_gpu, load
 from knowledge.catalog.records import Api, Gpu
@@ -85,7 +91,8 @@ def _answered(approach: Approach, shapes: Shapes, needs: Needs) -> dict[str, Est
     memory = inference_memory(shapes, context, device="cuda" if on_card else "cpu")
     if approach == "rag":
         memory = _plus(memory, EMBEDDER_GIB)
-    seconds = seconds_per_answer(shapes, context - ANSWER_TOKENS, ANSWER_TOKENS, gpu)
+    asked = min(context - ANSWER_TOKENS, prompt_tokens_of(approach, _shown_tokens(needs)))
+    seconds = seconds_per_answer(shapes, max(1, asked), ANSWER_TOKENS, gpu)
     watts = "gpu_machine_watts" if on_card else "cpu_machine_watts"
     costs = _road_costs(approach, needs, None, seconds, watts)
     found = {
@@ -101,9 +108,8 @@ def _road_costs(
     approach: Approach, needs: Needs, api: Api | None, seconds: Estimate | None, watts: str
 ) -> RoadCosts:
     if approach == "prompting":
-        shown = FEW_SHOT_TOKENS if needs.n_examples else 0
         return prompting_costs(
-            shown,
+            _shown_tokens(needs),
             needs.traffic_per_day,
             examples=min(needs.n_examples or 0, EXAMPLES_SHOWN),
             answer_api=api,
@@ -118,6 +124,11 @@ def _road_costs(
         answer_seconds=seconds,
         watts=watts,
     )
+
+
+def _shown_tokens(needs: Needs) -> int:
+    """Tokens of the examples that stand in the prompt."""
+    return FEW_SHOT_TOKENS if needs.n_examples else 0
 
 
 def settings_for(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.estimate.money import added, api_jpy, electricity_jpy, times
 from advisor.estimate.upkeep import HOURS_PER_MONTH, MONTHS, Work, work_costs
@@ -19,6 +19,8 @@ RETRAININGS_AT_MOST = 12
 CHANGED_SHARE = {"never": 0.0, "yearly": 1.0, "monthly": 0.2, "weekly": 0.05, "daily": 0.01}
 DEFAULT_TRAFFIC = 100
 OFFICE_HOURS_PER_MONTH = 8 * 22.0
+# Judgement: what a machine with a waiting card draws of its power at work.
+IDLE_SHARE = 0.25
 CHUNK_TOKENS, CHUNK_OVERLAP = 400, 60
 PASSAGES = 5
 ANSWER_TOKENS = (80.0, 200.0, 500.0)
@@ -89,7 +91,7 @@ def rag_costs(
     size = chunks * (used.dimension * 4 + CHUNK_TOKENS * 4) / 2**20
     index = Estimate(size * 0.8, size, size * 1.5, "MiB", "formula:vectors+text")
     build = electricity_jpy(hours, watts)
-    tokens_in = QUESTION_TOKENS + INSTRUCTION_TOKENS + PASSAGES * CHUNK_TOKENS
+    tokens_in = prompt_tokens_of("rag", 0)
     month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
     renewals = RENEWALS.get(changes or "never", 0)
     renewal = times(build, CHANGED_SHARE.get(changes or "never", 0.0))
@@ -112,7 +114,7 @@ def prompting_costs(
     """
     nothing = Estimate(0.0, 0.0, 0.0, "hours", "formula:nothing-to-build")
     free = Estimate(0.0, 0.0, 0.0, "JPY", "formula:nothing-to-build")
-    tokens_in = prompt_tokens + QUESTION_TOKENS + INSTRUCTION_TOKENS
+    tokens_in = prompt_tokens_of("prompting", prompt_tokens)
     month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
     return _year(nothing, free, month, free, 0, work_costs(examples), None)
 
@@ -174,10 +176,22 @@ def _month(
         if cost is not None:
             return cost
     seconds = answer_seconds or Estimate(0.05, 0.3, 2.0, "s", "formula:quoting")
-    hours = times(seconds, questions / 3600)
-    return electricity_jpy(
-        Estimate(hours.low, hours.likely, hours.high, "hours", seconds.basis), watts
+    busy = times(replace(seconds, unit="hours"), questions / 3600)
+    if watts != "gpu_machine_watts":  # an office machine is on anyway
+        return electricity_jpy(busy, watts)
+    # A machine with a card waits for questions: not at all, in office hours, day and night.
+    waiting = (0.0, IDLE_SHARE * OFFICE_HOURS_PER_MONTH, IDLE_SHARE * HOURS_PER_MONTH)
+    low, likely, high = (
+        hours + idle
+        for hours, idle in zip((busy.low, busy.likely, busy.high), waiting, strict=True)
     )
+    return electricity_jpy(replace(busy, low=low, likely=likely, high=high), watts)
+
+
+def prompt_tokens_of(approach: str, shown: int) -> int:
+    """Tokens a question brings: itself, the instructions, and examples or passages."""
+    asked = QUESTION_TOKENS + INSTRUCTION_TOKENS
+    return asked + (shown if approach == "prompting" else PASSAGES * CHUNK_TOKENS)
 
 
 def _year(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from advisor.estimate import EstimateSettings, estimate, estimates_for_option, find_shapes
-from advisor.estimate.money import is_old
 from advisor.estimate.time import tokens_per_second, training_hours
 from advisor.estimate.year import START_S, prompting_costs, rag_costs
 from advisor.types import Needs
@@ -119,14 +117,6 @@ def test_qlora_is_not_offered_where_it_cannot_run() -> None:
     assert not pascal.fits
     lora = estimate(EstimateSettings(model="Qwen/Qwen3-0.6B", method="lora"))
     assert any(offer.gpu == "P100 16GB" for offer in lora.offers)
-
-
-@pytest.mark.parametrize(
-    ("day", "old"),
-    [("2026-11-20", False), ("2026-08-20", True), ("2026-10", False), ("2026", True), ("x", True)],
-)
-def test_old_prices_are_known_by_their_date(day: str, old: bool) -> None:
-    assert is_old(day, date(2026, 11, 23)) is old
 
 
 def test_traffic_and_corpus_drive_what_rag_costs() -> None:
