@@ -35,8 +35,8 @@ def year_lines(options: Iterable[Option], session: Session, width: int | None = 
     rows = [[_road(option, session), *_parts(option, session)] for option in shown]
     heads = [session.t("advice.column.road"), *(session.t(f"year.column.{p}") for p in PARTS)]
     lines = _table(heads, rows, width) if width >= TABLE_FROM else _list(heads, rows, width)
-    note = wrap_ja(session.t("year.note"), width).split("\n")
-    return [safe(line) for line in (session.t("year.title"), *lines, *note)]
+    title, note = (wrap_ja(session.t(f"year.{id_}"), width) for id_ in ("title", "note"))
+    return [safe(line) for line in (*title.split("\n"), *lines, *note.split("\n"))]
 
 
 def _road(option: Option, session: Session) -> str:

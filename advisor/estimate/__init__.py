@@ -141,7 +141,7 @@ def _own(
     for card in choices:
         hours = hours_on(card)
         if hours is not None and needed.high <= card.usable_gib:
-            return own_machine(hours, card)
+            return own_machine(hours, card, cards=settings.gpus)
     return None
 
 

@@ -83,8 +83,14 @@ def offer_costs(
     return by_cost(found)
 
 
-def own_machine(hours: Estimate, gpu: Gpu | None, *, today: date | None = None) -> OfferCost:
-    """A machine of one's own beside the offers: it costs electricity, and nothing leaves it."""
+def own_machine(
+    hours: Estimate, gpu: Gpu | None, *, cards: int = 1, today: date | None = None
+) -> OfferCost:
+    """A machine of one's own beside the offers: it costs electricity, and nothing leaves it.
+
+    Args:
+        cards: working at once; the machine is taken to draw as much for each.
+    """
     watts = "cpu_machine_watts" if gpu is None else "gpu_machine_watts"
     price, yen = rate("electricity_jpy_per_kwh"), rate("usd_jpy")
     old = is_old(price, today or date.today())
@@ -94,8 +100,8 @@ def own_machine(hours: Estimate, gpu: Gpu | None, *, today: date | None = None) 
         gpu="cpu" if gpu is None else gpu.id,
         kind="own",
         hours=hours,
-        cost_jpy=electricity_jpy(hours, watts),
-        usd_per_hour=round(rate(watts).likely / 1000 * price.likely / yen.likely, 4),
+        cost_jpy=times(electricity_jpy(hours, watts), cards),
+        usd_per_hour=round(cards * rate(watts).likely / 1000 * price.likely / yen.likely, 4),
         price_date=price.date,
         price_old=old,
         sends_data_out=False,
