@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 Facts = Mapping[str, "tuple[Any, ...] | str"]
 """Fact → its possible values, or `number` or `text` where they cannot be listed."""
 
-_COMPARE = {
+COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,
@@ -17,7 +17,7 @@ _COMPARE = {
     "gt": operator.gt,
     "ge": operator.ge,
 }
-COMPARISONS = (*_COMPARE, "known")
+COMPARISONS = (*COMPARE, "known")
 
 Fault = tuple[str, Mapping[str, Any]]
 
@@ -132,6 +132,6 @@ def _met(value: Any, part: Any) -> bool:
         if name == "known":
             if (value is not None) is not bound:
                 return False
-        elif not isinstance(value, int | float) or not _COMPARE[name](value, bound):
+        elif not isinstance(value, int | float) or not COMPARE[name](value, bound):
             return False
     return True
