@@ -203,7 +203,7 @@ class _Page:
             where = self._place(made.hours_on)
             span = self._span(made.hours, 1, self.t("estimate.unit.hours"))
             lines += self._say("estimate.hours", indent="  ", range=span, where=where)
-        lines += self._offers(made.offers[:OFFERS_SHOWN])
+        lines += self._offers(self._offers_shown())
         if made.settings.device != "cpu" and not made.offers:
             lines += self._say("estimate.no-offer", indent="  ")
         more, unpriced = len(made.offers) - OFFERS_SHOWN, len(made.offers_without_price)
@@ -218,6 +218,15 @@ class _Page:
                 "estimate.hosted", indent="  ", name=best.provider, range=cost, date=dated
             )
         return lines
+
+    def _offers_shown(self) -> list[OfferCost]:
+        """The cheapest, and among them the machine that was asked about."""
+        offers = list(self.made.offers)
+        shown = offers[:OFFERS_SHOWN]
+        own = next((offer for offer in offers if offer.kind == "own"), None)
+        if own is not None and own not in shown and self._named():
+            shown = [*shown[: SHORT_OF_ROOM - 1], own]
+        return shown
 
     def _offers(self, offers: Sequence[OfferCost]) -> list[str]:
         if not offers:

@@ -41,16 +41,19 @@ DEQUANTISED_BYTES: Range = (27.0, 8.0, 4.5)
 ACTIVATION_BYTES, LOGIT_BYTES = 120.0, 30.0
 # AdamW reads and writes weight, gradient and two states, some of them more than once (foreach).
 OPTIMIZER_BYTES = 40.0
-# Share of the positions that carry a loss, where only those meet the head (`--loss tiled`).
-ANSWER_SHARE = 0.5
+# Share of the positions that carry a loss, where only those meet the head (`--loss tiled`): with it
+# the steps measured on two cores (below) come out at one rate.
+ANSWER_SHARE = 0.3
 # Seconds of a processor to launch one layer's kernels once: Qwen's rows at 256 and 512 tokens take
 # the same 5 ms a layer for forward, recomputation and a backward pass of two.
 LAUNCH_S: Range = (0.003, 0.0009, 0.0003)
 # GB/s at which each card receives the others' shards of the weights: NVLink, else PCIe.
 NVLINK_GB_S: Range = (60.0, 120.0, 250.0)
 PCIE_GB_S: Range = (6.0, 12.0, 25.0)
-# Loading, evaluation during training and saving, on top of the steps.
-OVERHEAD, START_HOURS = 1.15, (0.02, 0.05, 0.15)
+# Evaluation during training and saving, on top of the steps; before them the libraries' start and
+# the weights from the disk (starter, warm: 5.5 s), a network's speed at the slow end.
+OVERHEAD = 1.15
+START_S, LOADED_GB_S = (300.0, 60.0, 5.0), (0.1, 0.5, 2.0)
 # Two cores with avx512_bf16: a step of LoRA on 4 x 128 tokens of a 270M model takes 2.16 s with
 # logits at answers only and 4.37 s with logits everywhere (bench/LOG.md), 0.13 TFLOP/s both times.
 # In fp32 half of that; matrix units (AMX) reach three times as much.
@@ -71,6 +74,8 @@ class Work:
     """Activations and logits written and read, forward and back."""
     optimizer_bytes: float
     """Bytes moved by one step of the optimiser."""
+    loaded_bytes: float
+    """The model's weights on the disk, in 16 bits."""
     launches: int
     """Passes over a layer in one micro-batch; the backward pass counts twice."""
 
@@ -102,6 +107,7 @@ def work(shapes: Shapes, settings: EstimateSettings) -> Work:
         weights_moved=passes * (weights + head),
         bytes_per_token=moved + losses * LOGIT_BYTES * shapes.vocab,
         optimizer_bytes=OPTIMIZER_BYTES * trained / settings.gpus,
+        loaded_bytes=2.0 * shapes.params,
         launches=shapes.layers * (passes + 1),
     )
 
@@ -204,10 +210,9 @@ def hours_of(
     rates = _rates(done, settings, gpu, cores, UTILISATION)
     if rates is None:
         return None
-    slow, likely, fast = rates
-    low, middle, high = (
-        done.tokens / rate / 3600 * OVERHEAD + start
-        for rate, start in zip((fast, likely, slow), START_HOURS, strict=True)
+    high, middle, low = (
+        (done.tokens / rate * OVERHEAD + start + done.loaded_bytes / (disk * 1e9)) / 3600
+        for rate, start, disk in zip(rates, START_S, LOADED_GB_S, strict=True)
     )
     where = "cpu" if settings.device == "cpu" else "card"
     return Estimate(low, middle, high, "hours", f"formula:flops+bytes:{where}-2026-11")
