@@ -89,18 +89,21 @@ def estimate(
 
     done = work(shapes, settings)
 
-    def hours_on(card: Gpu) -> Estimate | None:
-        return hours_of(done, settings, card) if runs_on(settings, card) else None
+    def hours_on(card: Gpu | None) -> Estimate | None:
+        if card is not None and not runs_on(settings, card):
+            return None
+        return hours_of(done, settings, card, cores)
 
     offers = () if on_cpu else offer_costs(memory.estimate, hours_on, gpus=settings.gpus)
-    hours, where = hours_of(done, settings, gpu, cores), gpu.id if gpu else "cpu"
+    hours = hours_on(gpu) if gpu or on_cpu else None
+    where = gpu.id if gpu else "cpu"
     if hours is None and offers:
         hours, where = offers[0].hours, offers[0].gpu
     if hours is None and not on_cpu:
         # Nothing for hire holds it on one card: the fastest card says how much work it is.
         cards = [card for card in load("gpus").values() if card.tensor_tflops]
         fastest = max(cards, key=lambda card: (card.usable_gib, card.tensor_tflops or 0))
-        hours, where = hours_of(done, settings, fastest), fastest.id
+        hours, where = hours_on(fastest), fastest.id
     own = _own(settings, memory.estimate, gpu, hours if on_cpu else None, hours_on)
     answering = inference_memory(
         shapes, min(ANSWER_CONTEXT, shapes.context), device="cpu" if on_cpu else "cuda"
@@ -131,7 +134,7 @@ def _own(
     needed: Estimate,
     gpu: Gpu | None,
     on_cpu: Estimate | None,
-    hours_on: Callable[[Gpu], Estimate | None],
+    hours_on: Callable[[Gpu | None], Estimate | None],
 ) -> OfferCost | None:
     """A machine of one's own: the processor, the card named, else the smallest RTX with room."""
     if on_cpu is not None:

@@ -185,6 +185,52 @@ def test_a_config_that_is_none_is_refused_by_name(tmp_path: Path, content: str) 
     assert "Traceback" not in result.output
 
 
+SMALL = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 128,
+    "vocab_size": 1000,
+    "max_position_embeddings": 2048,
+}
+
+
+def test_a_config_of_ones_own_is_estimated(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(SMALL), encoding="utf-8")
+    assert document("--model", str(path), "--method", "lora")["vram_gib"]["likely"] > 0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"hidden_size": -64}, {"hidden_size"}),
+        (
+            {"hidden_size": 10**30, "num_hidden_layers": 10**12},
+            {"hidden_size", "num_hidden_layers"},
+        ),
+        ({"hidden_size": float("nan")}, {"hidden_size"}),
+        ({"vocab_size": [1, 2], "head_dim": "wide"}, {"vocab_size", "head_dim"}),
+        ({"num_attention_heads": True}, {"num_attention_heads"}),
+        ({"num_attention_heads": 5}, {"num_attention_heads", "num_key_value_heads"}),
+        ({"num_key_value_heads": 8}, {"num_key_value_heads"}),
+        ({"num_key_value_heads": "x", "model_type": ""}, {"num_key_value_heads", "model_type"}),
+        ({"text_config": "none", "hidden_size": None}, {"hidden_size | n_embd"}),
+        ({"intermediate_size": 0}, {"intermediate_size"}),
+    ],
+)
+def test_a_config_that_cannot_be_names_every_key(
+    tmp_path: Path, change: dict[str, object], where: set[str]
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**SMALL, **change}), encoding="utf-8")
+    result = run("--model", str(path), "--json")
+    assert result.exit_code == 2
+    assert {fault["where"] for fault in json.loads(result.stdout)["faults"]} == where
+
+
 def test_offers_without_a_price_are_named_apart() -> None:
     made = document("--model", "Qwen/Qwen3-8B")
     unpriced = {each["name"]: each["missing"] for each in made["offers_without_price"]}  # type: ignore[attr-defined]
