@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from advisor.estimate.inference import inference_memory
 from advisor.estimate.memory import Memory, training_memory
-from advisor.estimate.money import (
+from advisor.estimate.money import HostedTuning, hosted_tuning
+from advisor.estimate.offers import (
     Fit,
-    HostedTuning,
     OfferCost,
     by_cost,
     fits,
-    hosted_tuning,
     offer_costs,
     offers_without_price,
     own_machine,
@@ -142,8 +141,8 @@ def _own(
     desk = [card for card in load("gpus").values() if card.id.startswith("RTX")]
     choices = [gpu] if gpu else sorted(desk, key=lambda card: card.usable_gib)
     for card in choices:
-        hours = hours_on(card)
-        if hours is not None and needed.high <= card.usable_gib:
+        hours = hours_on(card) if needed.high <= card.usable_gib else None
+        if hours is not None:
             return own_machine(hours, card, cards=settings.gpus)
     return None
 

@@ -15,7 +15,7 @@ from knowledge.catalog.loader import find_model
 
 if TYPE_CHECKING:
     from advisor.estimate import SetupEstimate
-    from advisor.estimate.money import Fit, OfferCost
+    from advisor.estimate.offers import Fit, OfferCost
     from advisor.session import Session
     from advisor.types import Estimate
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from advisor.errors import UsageError
 from advisor.estimate.inference import inference_memory, seconds_per_answer
 from advisor.estimate.memory import training_memory
-from advisor.estimate.money import electricity_jpy, offer_costs, usd_to_jpy
+from advisor.estimate.money import electricity_jpy, usd_to_jpy
+from advisor.estimate.offers import offer_costs
 from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
 from advisor.estimate.time import CPU_CORES, training_hours

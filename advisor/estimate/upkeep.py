@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.estimate.money import added, cheapest_hour, electricity_jpy, times, usd_to_jpy
+from advisor.estimate.money import added, electricity_jpy, times, usd_to_jpy
+from advisor.estimate.offers import cheapest_hour
 from advisor.rates import rate
 from advisor.types import Estimate
 from knowledge.catalog.records import Rate
