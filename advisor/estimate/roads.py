@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from advisor.errors import UsageError
 from advisor.estimate.inference import inference_memory, seconds_per_answer
 from advisor.estimate.memory import training_memory
 from advisor.estimate.money import electricity_jpy, usd_to_jpy
-from advisor.estimate.offers import offer_costs
+from advisor.estimate.offers import cheapest_hour, offer_costs
 from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
 from advisor.estimate.time import CPU_CORES, training_hours
@@ -95,7 +95,8 @@ def _answered(approach: Approach, shapes: Shapes, needs: Needs) -> dict[str, Est
     asked = min(context - ANSWER_TOKENS, prompt_tokens_of(approach, _shown_tokens(needs)))
     seconds = seconds_per_answer(shapes, max(1, asked), ANSWER_TOKENS, gpu)
     watts = "gpu_machine_watts" if on_card else "cpu_machine_watts"
-    costs = _road_costs(approach, needs, None, seconds, watts)
+    hour = _rented_hour(shapes, needs) if on_card else None
+    costs = _road_costs(approach, needs, None, seconds, watts, hour)
     found = {
         "vram_gib": memory if on_card else NO_CARD_NEEDED,
         "hours": costs.build_hours,
@@ -106,7 +107,12 @@ def _answered(approach: Approach, shapes: Shapes, needs: Needs) -> dict[str, Est
 
 
 def _road_costs(
-    approach: Approach, needs: Needs, api: Api | None, seconds: Estimate | None, watts: str
+    approach: Approach,
+    needs: Needs,
+    api: Api | None,
+    seconds: Estimate | None,
+    watts: str,
+    rented_hour_jpy: Estimate | None = None,
 ) -> RoadCosts:
     if approach == "prompting":
         return prompting_costs(
@@ -116,6 +122,7 @@ def _road_costs(
             answer_api=api,
             answer_seconds=seconds,
             watts=watts,
+            rented_hour_jpy=rented_hour_jpy,
         )
     return rag_costs(
         needs.corpus_tokens or UNKNOWN_CORPUS_TOKENS,
@@ -124,7 +131,24 @@ def _road_costs(
         answer_api=api,
         answer_seconds=seconds,
         watts=watts,
+        rented_hour_jpy=rented_hour_jpy,
     )
+
+
+def _rented_hour(shapes: Shapes, needs: Needs, dtype: str = "bf16") -> Estimate | None:
+    """Yen for an hour of the cheapest card that answers; None where the company has its own.
+
+    A free notebook trains, but nobody's questions are answered from one.
+    """
+    own = card(needs) is not None and needs.gpu not in CARD_OF_PLACE
+    if own or needs.confidential == "all":
+        return None
+    memory = inference_memory(shapes, min(4096, shapes.context), dtype=dtype)
+    offer = cheapest_hour(memory)
+    if offer is None or offer.usd_per_hour is None:
+        return None
+    one = Estimate(1.0, 1.0, 1.0, "hours", "formula:one-hour")
+    return usd_to_jpy(one, offer.usd_per_hour, f"price:{offer.id}:{offer.date}")
 
 
 def _shown_tokens(needs: Needs) -> int:
@@ -186,15 +210,11 @@ def _tuned(
     priced = _training_price(shapes, settings, memory, needs)
     if priced is None:
         return {"vram_gib": memory}
-    seconds = seconds_per_answer(shapes, 300, ANSWER_TOKENS, priced.gpu, nf4=method == "qlora")
-    hour = priced.hour_jpy
-    year = _tuned_year(priced.hours, priced.jpy, seconds, needs, "gpu_machine_watts", hour)
-    return {
-        "vram_gib": memory,
-        "hours": priced.hours,
-        "cost_jpy": year.year_jpy,
-        **year.estimates(),
-    }
+    hours, training, gpu = priced
+    seconds = seconds_per_answer(shapes, 300, ANSWER_TOKENS, gpu, nf4=method == "qlora")
+    hour = _rented_hour(shapes, needs, "nf4" if method == "qlora" else "bf16")
+    year = _tuned_year(hours, training, seconds, needs, "gpu_machine_watts", hour)
+    return {"vram_gib": memory, "hours": hours, "cost_jpy": year.year_jpy, **year.estimates()}
 
 
 def _tuned_year(
@@ -217,26 +237,15 @@ def _tuned_year(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Priced:
-    """One training on the card that was chosen for it."""
-
-    hours: Estimate
-    jpy: Estimate
-    gpu: Gpu
-    hour_jpy: Estimate | None
-    """An hour of it later, for answering; None for a card of one's own or a free notebook."""
-
-
 def _training_price(
     shapes: Shapes, settings: EstimateSettings, memory: Estimate, needs: Needs
-) -> _Priced | None:
+) -> tuple[Estimate, Estimate, Gpu] | None:
     """Hours and yen of one training: own card, else the cheapest card for hire that fits."""
     gpu = card(needs)
     rented = needs.gpu in CARD_OF_PLACE or gpu is None
     if gpu is not None and not rented:
         hours = training_hours(shapes, settings, gpu)
-        return None if hours is None else _Priced(hours, electricity_jpy(hours), gpu, None)
+        return None if hours is None else (hours, electricity_jpy(hours), gpu)
     offers = offer_costs(
         memory, lambda g: training_hours(shapes, settings, g) if runs_on(settings, g) else None
     )
@@ -248,11 +257,7 @@ def _training_price(
     if not paid:
         return None
     best = paid[0]
-    hour = None
-    if best.usd_per_hour:
-        one = Estimate(1.0, 1.0, 1.0, "hours", "formula:one-hour")
-        hour = usd_to_jpy(one, best.usd_per_hour, f"price:{best.price_date}")
-    return _Priced(best.hours, best.cost_jpy, load("gpus")[best.gpu], hour)
+    return best.hours, best.cost_jpy, load("gpus")[best.gpu]
 
 
 def _plus(memory: Estimate, gib: float) -> Estimate:

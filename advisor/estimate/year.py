@@ -71,6 +71,7 @@ def rag_costs(
     answer_api: Api | None = None,
     answer_seconds: Estimate | None = None,
     watts: str = "cpu_machine_watts",
+    rented_hour_jpy: Estimate | None = None,
 ) -> RoadCosts:
     """Embedding time, index size, and yen per month of retrieval-augmented answering.
 
@@ -92,7 +93,7 @@ def rag_costs(
     index = Estimate(size * 0.8, size, size * 1.5, "MiB", "formula:vectors+text")
     build = electricity_jpy(hours, watts)
     tokens_in = prompt_tokens_of("rag", 0)
-    month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
+    month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts, rented_hour_jpy)
     renewals = RENEWALS.get(changes or "never", 0)
     renewal = times(build, CHANGED_SHARE.get(changes or "never", 0.0))
     return _year(hours, build, month, renewal, renewals, work_costs(0), index)
@@ -106,6 +107,7 @@ def prompting_costs(
     answer_api: Api | None = None,
     answer_seconds: Estimate | None = None,
     watts: str = "cpu_machine_watts",
+    rented_hour_jpy: Estimate | None = None,
 ) -> RoadCosts:
     """Tokens times price (or seconds times electricity) of answering from the prompt alone.
 
@@ -115,7 +117,7 @@ def prompting_costs(
     nothing = Estimate(0.0, 0.0, 0.0, "hours", "formula:nothing-to-build")
     free = Estimate(0.0, 0.0, 0.0, "JPY", "formula:nothing-to-build")
     tokens_in = prompt_tokens_of("prompting", prompt_tokens)
-    month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts)
+    month = _month(tokens_in, traffic_per_day, answer_api, answer_seconds, watts, rented_hour_jpy)
     return _year(nothing, free, month, free, 0, work_costs(examples), None)
 
 
@@ -134,21 +136,10 @@ def tuning_costs(
 
     Args:
         examples: that people label or check; a retraining wants the changed ones anew.
-        rented_hour_jpy: an hour of the card that answers, for those who own none: from the busy
-            seconds alone, over office hours, to day and night.
+        rented_hour_jpy: an hour of the card that answers, for those who own none.
     """
-    month = _month(
-        QUESTION_TOKENS + INSTRUCTION_TOKENS, traffic_per_day, None, answer_seconds, watts
-    )
-    if rented_hour_jpy is not None and answer_seconds is not None:
-        busy = answer_seconds.low * _questions(traffic_per_day) / 3600
-        month = Estimate(
-            busy * rented_hour_jpy.low,
-            OFFICE_HOURS_PER_MONTH * rented_hour_jpy.likely,
-            HOURS_PER_MONTH * rented_hour_jpy.high,
-            "JPY",
-            f"{rented_hour_jpy.basis}+{answer_seconds.basis}",
-        )
+    tokens_in = QUESTION_TOKENS + INSTRUCTION_TOKENS
+    month = _month(tokens_in, traffic_per_day, None, answer_seconds, watts, rented_hour_jpy)
     often = RENEWALS.get(changes or "never", 0)
     renewals = min(often, RETRAININGS_AT_MOST)
     anew = examples * min(1.0, often * CHANGED_SHARE.get(changes or "never", 0.0))
@@ -167,7 +158,9 @@ def _month(
     api: Api | None,
     answer_seconds: Estimate | None,
     watts: str,
+    rented_hour_jpy: Estimate | None,
 ) -> Estimate:
+    """Yen a month: tokens times price, a rented card's hours, or a machine's electricity."""
     questions = _questions(traffic_per_day)
     if api is not None:
         asked = Estimate(tokens_in * 0.7, tokens_in, tokens_in * 1.4, "tokens", "formula:prompt")
@@ -177,15 +170,29 @@ def _month(
             return cost
     seconds = answer_seconds or Estimate(0.05, 0.3, 2.0, "s", "formula:quoting")
     busy = times(replace(seconds, unit="hours"), questions / 3600)
-    if watts != "gpu_machine_watts":  # an office machine is on anyway
+    if watts != "gpu_machine_watts":  # a machine without a card is on anyway
         return electricity_jpy(busy, watts)
-    # A machine with a card waits for questions: not at all, in office hours, day and night.
-    waiting = (0.0, IDLE_SHARE * OFFICE_HOURS_PER_MONTH, IDLE_SHARE * HOURS_PER_MONTH)
-    low, likely, high = (
-        hours + idle
-        for hours, idle in zip((busy.low, busy.likely, busy.high), waiting, strict=True)
+    # A card waits for questions: not at all, in office hours, day and night.
+    office, always = (
+        max(each, most)
+        for each, most in zip(
+            (busy.likely, busy.high), (OFFICE_HOURS_PER_MONTH, HOURS_PER_MONTH), strict=True
+        )
     )
-    return electricity_jpy(replace(busy, low=low, likely=likely, high=high), watts)
+    if rented_hour_jpy is not None:
+        return replace(
+            rented_hour_jpy,
+            low=busy.low * rented_hour_jpy.low,
+            likely=office * rented_hour_jpy.likely,
+            high=always * rented_hour_jpy.high,
+            basis=f"{rented_hour_jpy.basis}+{seconds.basis}",
+        )
+    drawn = replace(
+        busy,
+        likely=busy.likely + IDLE_SHARE * (office - busy.likely),
+        high=busy.high + IDLE_SHARE * (always - busy.high),
+    )
+    return electricity_jpy(drawn, watts)
 
 
 def prompt_tokens_of(approach: str, shown: int) -> int:

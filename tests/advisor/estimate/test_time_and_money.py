@@ -320,6 +320,21 @@ def test_a_rented_card_that_answers_costs_from_its_busy_seconds_to_day_and_night
     assert rented.high > 3 * rented.likely
 
 
+@pytest.mark.parametrize("place", ["cloud", "colab", "kaggle"])
+def test_roads_that_answer_from_a_rented_card_pay_for_it_alike(place: str) -> None:
+    """Otherwise retrieval would look cheap only because its card was forgotten."""
+    needs = replace(NEEDS, gpu=place, vram_gib=15.0)
+    months = [
+        estimates_for_option(approach, method, "Qwen/Qwen3-4B", needs)["month_jpy"]  # type: ignore[arg-type]
+        for approach, method in (("rag", None), ("prompting", None), ("fine_tuning", "lora"))
+    ]
+    assert {round(month.likely) for month in months} == {round(months[0].likely)}
+    assert all(month.basis.startswith("price:") for month in months)
+    inside = replace(needs, confidential="all", may_send=False)
+    kept = estimates_for_option("rag", None, "Qwen/Qwen3-4B", inside)["month_jpy"]
+    assert kept.basis.startswith("price:electricity")
+
+
 def test_confidential_data_is_not_priced_on_foreign_machines() -> None:
     needs = replace(NEEDS, gpu="none", vram_gib=0.0, confidential="all", may_send=False)
     found = estimates_for_option("fine_tuning", "qlora", "Qwen/Qwen3-8B", needs)
