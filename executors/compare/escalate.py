@@ -242,7 +242,7 @@ def _say_before(walk: Walk, test: Sequence[Example], steps: int, session: Sessio
     session.say("escalate.before", n=len(test), steps=steps)
     groups = len({cluster(example) for example in test})
     share = share_needed(len(test), groups, walk.target.score, looks=walk.looks)
-    least = least_questions(walk.target.score, looks=walk.looks)
+    least = least_questions(walk.target.score, looks=walk.looks, per_group=len(test) / groups)
     if share is not None:
         session.say("escalate.shown-from", share=f"{share:.2f}")
     elif least is not None:

@@ -86,15 +86,19 @@ def share_needed(n: int, groups: int, target: float, *, looks: int) -> float | N
     """The share of n questions that must be right to show the target; None: not even all."""
     z = quantile(looks, groups)
     share = target + z * math.sqrt(target * (1 - target) / n)
-    return share if share <= 1 and wilson(1.0, groups, z)[0] >= target else None
+    return share if share <= 1 and wilson(1.0, n, z)[0] >= target else None
 
 
-def least_questions(target: float, *, looks: int) -> int | None:
-    """With how many questions all right answers would show the target; None: with no number."""
+def least_questions(target: float, *, looks: int, per_group: float = 1.0) -> int | None:
+    """With how many questions all right answers would show the target; None: with no number.
+
+    Args:
+        per_group: questions to a document or scene.
+    """
     if target >= 1:
         return None
     n = 2
-    while wilson(1.0, n, quantile(looks, n))[0] < target:
+    while wilson(1.0, n, quantile(looks, max(2.0, n / per_group)))[0] < target:
         n += 1
     return n
 
@@ -103,8 +107,7 @@ def effective_questions(values: Sequence[float], clusters: Sequence[str]) -> flo
     """How many independent right-or-wrong questions tell as much as these.
 
     Questions about one document tell less than their number. Graded answers would tell more by
-    their variance, but few of them show too little of their tail to rely on it. Where all values
-    are the same nothing can be measured, and every document counts once.
+    their variance, but few of them show too little of their tail to rely on it.
     """
     n, mean = len(values), sum(values) / len(values)
     sums: dict[str, float] = defaultdict(float)
@@ -114,6 +117,8 @@ def effective_questions(values: Sequence[float], clusters: Sequence[str]) -> flo
     alone = sum((value - mean) ** 2 for value in values) / max(1, n - 1) / n
     together = m / max(1, m - 1) * sum(gap * gap for gap in sums.values()) / n**2
     variance = max(alone, together)
-    if variance < 1e-12 or m < 2:
-        return float(m)
+    if m < 2:
+        return 1.0
+    if variance < 1e-12:
+        return float(n)  # the limit of one wrong answer among many: `quantile` knows the groups
     return min(float(n), mean * (1 - mean) / variance)

@@ -121,8 +121,10 @@ class View:
 
     def _step_says(self, step: Mapping[str, Any]) -> str:
         if "score" not in step:
-            why = (step["why"] or {}).get("text", "")
-            return self.t(f"escalate.state.{slug(step['state'])}", why=why).strip()
+            why = step["why"] or {"ref": "", "text": ""}
+            id_ = f"escalate.skip.{why['ref']}"
+            text = self.t(id_) if has_text(id_) else why["text"]
+            return self.t(f"escalate.state.{slug(step['state'])}", why=text).strip()
         said = [self.t(f"escalate.score.{slug(step['score_says'])}")]
         if step["latency_says"] == "missed":
             said.append(self.t("escalate.too-slow"))
