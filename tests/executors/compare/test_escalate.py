@@ -178,7 +178,7 @@ def test_a_limit_stops_the_walk_and_may_be_raised(
     assert "--resume" in stopped.stderr
     run = RunDir.open(tmp_path / "run/roads/prompting")
     assert (run.manifest.status, run.manifest.stages) == ("interrupted", ("build",))
-    done = escalate("--resume", "--set", f"{limit}=100000")
+    done = escalate("--resume", "--set", f"{limit}=1000")
     assert done.exit_code == 0, done.stderr
     assert run.manifest.status == "done"
 
