@@ -6,7 +6,9 @@ enough, so the figure it stops at is the luckier for it. Two things keep the cla
 - *stopping* goes by the score itself: as soon as it reaches the target, more money is not spent;
 - *claiming* «met» takes more: the bound below must reach the target. It holds for all steps of
   the walk together (Bonferroni over the steps that were open before the first was run), hence
-  at whichever step the walk stops: at most 5 % of walks claim a target that is not met.
+  at whichever step the walk stops: about 5 % of walks at most claim a target that is not met.
+  Simulated with three steps exactly on a target of .5, .8 or .9: 0–6.5 % for 20–200 questions,
+  8.5 % in the worst case tried (eight documents with six much alike questions each).
 
 Splitting the questions into some to stop by and some to report on would do as well and halve
 them; companies bring 20 to 100. The validation part cannot stand in: thresholds, fusion and early
