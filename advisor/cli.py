@@ -26,7 +26,10 @@ LIGHT: Mapping[str, str] = {
     for name in ("ask", "inspect", "recommend", "estimate", "plan", "doctor", "knowledge")
 }
 # The order of a first visit; commands that are not named here follow by name.
-_ORDER = ("ask", "inspect", "recommend", "estimate", "plan", "apply", "compare", "use", "report")
+_ORDER = (
+    *("ask", "inspect", "recommend", "estimate", "plan", "apply"),
+    *("compare", "escalate", "use", "report"),
+)
 
 _NEAREST = "okakae-nearest"
 _PLAIN = {
