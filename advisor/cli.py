@@ -28,7 +28,10 @@ LIGHT: Mapping[str, str] = {
 # Behind a flag of another command (`estimate --probe`): loaded by name, no command of their own.
 BEHIND_FLAGS = ("probe",)
 # The order of a first visit; commands that are not named here follow by name.
-_ORDER = ("ask", "inspect", "recommend", "estimate", "plan", "apply", "compare", "use", "report")
+_ORDER = (
+    *("ask", "inspect", "recommend", "estimate", "plan", "apply"),
+    *("compare", "escalate", "use", "report"),
+)
 
 _NEAREST = "okakae-nearest"
 _PLAIN = {

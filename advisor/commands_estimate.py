@@ -7,51 +7,93 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from advisor.errors import Fault, UsageError
 from advisor.session import Session, okakae_command
+from advisor.texts import t
 
 if TYPE_CHECKING:
-    from advisor.estimate import SetupEstimate
-    from advisor.estimate.own_runs import OwnRun
-    from advisor.types import Estimate
+    from advisor.estimate import EstimateSettings
 
 
 @okakae_command("estimate")
-@click.option("--model", required=True, metavar="ID|config.json")
-@click.option("--method", default="qlora", metavar="full|lora|qlora")
-@click.option("--seq-len", type=int, default=1024)
-@click.option("--batch-size", type=int, default=4)
-@click.option("--grad-accum", type=int, default=2)
-@click.option("--lora-rank", type=int, default=16)
-@click.option("--targets", default="all-linear", metavar="all-linear|q_proj,v_proj,…")
-@click.option("--gradient-checkpointing/--no-gradient-checkpointing", default=True)
-@click.option("--optimizer", default="auto")
-@click.option("--attention", default="sdpa", metavar="sdpa|eager")
-@click.option("--loss", default="tiled", metavar="tiled|full")
-@click.option("--examples", type=int, default=1000)
-@click.option("--epochs", type=float, default=3.0)
-@click.option("--tokens-per-example", type=int, default=None)
-@click.option("--gpu", default=None, metavar="NAME")
-@click.option("--gpus", type=int, default=1)
-@click.option("--device", default="cuda", metavar="cuda|cpu")
-@click.option("--padded/--not-padded", default=None)
-@click.option("--probe", is_flag=True)
-@click.option("--answers", type=click.Path(path_type=Path), default=None)
-@click.option("--data", type=click.Path(path_type=Path), default=None)
+@click.option("--model", required=True, metavar="ID|config.json", help=t("option.estimate.model"))
+@click.option(
+    "--method", default="qlora", metavar="full|lora|qlora", help=t("option.estimate.method")
+)
+@click.option("--seq-len", type=int, default=1024, help=t("option.estimate.seq-len"))
+@click.option("--batch-size", type=int, default=4, help=t("option.estimate.batch-size"))
+@click.option("--grad-accum", type=int, default=2, help=t("option.estimate.grad-accum"))
+@click.option("--lora-rank", type=int, default=16, help=t("option.estimate.lora-rank"))
+@click.option(
+    "--targets",
+    default="all-linear",
+    metavar="all-linear|q_proj,v_proj,…",
+    help=t("option.estimate.targets"),
+)
+@click.option(
+    "--gradient-checkpointing/--no-gradient-checkpointing",
+    default=True,
+    help=t("option.estimate.checkpointing"),
+)
+@click.option("--optimizer", default="auto", help=t("option.estimate.optimizer"))
+@click.option(
+    "--attention", default="sdpa", metavar="sdpa|eager", help=t("option.estimate.attention")
+)
+@click.option("--loss", default="tiled", metavar="tiled|full", help=t("option.estimate.loss"))
+@click.option("--examples", type=int, default=1000, help=t("option.estimate.examples"))
+@click.option("--epochs", type=float, default=3.0, help=t("option.estimate.epochs"))
+@click.option(
+    "--tokens-per-example", type=int, default=None, help=t("option.estimate.tokens-per-example")
+)
+@click.option("--gpu", default=None, metavar="NAME", help=t("option.estimate.gpu"))
+@click.option("--gpus", type=int, default=1, help=t("option.estimate.gpus"))
+@click.option("--device", default="cuda", metavar="cuda|cpu", help=t("option.estimate.device"))
+@click.option("--padded/--not-padded", default=None, help=t("option.estimate.padded"))
+@click.option("--set", "sets", multiple=True, metavar="usd_jpy=155", help=t("option.set-rate"))
+@click.option("--currency", default="JPY", metavar="JPY|USD|…", help=t("option.currency"))
+@click.option("--probe", is_flag=True, help=t("option.estimate.probe"))
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help=t("option.estimate.answers"),
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="PATH",
+    help=t("option.estimate.data"),
+)
 def estimate(
-    session: Session, probe: bool, answers: Path | None, data: Path | None, **given: Any
+    session: Session,
+    sets: tuple[str, ...],
+    currency: str,
+    probe: bool,
+    answers: Path | None,
+    data: Path | None,
+    **given: Any,
 ) -> None:
-    """Estimate one set-up; the options are the fields of `EstimateSettings`."""
+    """Estimate one set-up; the other options are the fields of `EstimateSettings`."""
     from advisor.estimate import EstimateSettings
     from advisor.estimate import estimate as of
+    from advisor.estimate.document import as_document
+    from advisor.estimate.time import CPU_CORES
 
+    code = currency.strip().upper()
     settings, measured = EstimateSettings(**given), None
+    if faults := _money_faults(sets, code):
+        raise _refusal(settings, faults)
     if probe or answers or data:
         from advisor.estimate.probing import measure
 
-        settings, measured = measure(session, settings, probe, answers, data, _named())
-    ram_gib = _ram_gib() if settings.device == "cpu" else None
+        settings, measured = measure(
+            session, settings, probe, answers, data, named=_named(), rates=sets
+        )
+    ram_gib, cores = _machine() if settings.device == "cpu" else (None, CPU_CORES)
     digest = measured.data if measured else ""
-    made = of(settings, ram_gib=ram_gib, data=digest, probe=measured)
+    made = of(settings, ram_gib=ram_gib, cores=cores, data=digest, probe=measured)
     if measured is not None and measured.out_of_memory:
         from advisor.estimate.probing import too_big
 
@@ -61,7 +103,7 @@ def estimate(
     def human() -> None:
         from advisor.estimate.page import show_estimate
 
-        show_estimate(made, session)
+        show_estimate(made, session, code)
 
     session.out(as_document(made), human)
 
@@ -89,99 +131,46 @@ def _tell_refused(session: Session) -> None:
         )
 
 
-def _ram_gib() -> float:
-    """Main memory of this machine."""
+def _money_faults(sets: tuple[str, ...], code: str) -> list[Fault]:
+    """Take the rates that were said, and say what is wrong with them and with the currency."""
+    from advisor import rates
+    from knowledge.catalog.loader import did_you_mean, load
+
+    said: dict[str, str] = {}
+    faults = []
+    for item in sets:
+        id_, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not id_:
+            faults.append(Fault("set-form", item))
+        elif rates.is_rate(id_):
+            said[id_] = value
+        else:
+            near = ", ".join(did_you_mean(id_, load("rates"))) or ", ".join(load("rates"))
+            faults.append(Fault("rate-unknown", "--set", (("rate", id_), ("near", near))))
+    faults += rates.state(said.items())
+    faults += rates.environment_faults()
+    if code not in rates.currencies():
+        known, id_ = ", ".join(rates.currencies()), f"{code.lower()}_jpy"
+        values = (("code", code), ("known", known), ("rate", id_))
+        faults.append(Fault("currency-without-rate", "--currency", values))
+    return faults
+
+
+def _refusal(settings: EstimateSettings, faults: list[Fault]) -> UsageError:
+    """What is wrong with the money, and with the set-up as well, in one message."""
+    from advisor.estimate.settings import check
+
+    try:
+        check(settings)
+    except UsageError as error:
+        alone = Fault(error.ref, error.where or "--model", tuple(error.values.items()))
+        faults = [*faults, *(error.faults or (alone,))]
+    return UsageError("estimate-impossible", faults=tuple(faults), n=len(faults))
+
+
+def _machine() -> tuple[float, int]:
+    """Main memory in GiB and processor cores of this machine."""
     from advisor.detect import machine
 
-    return machine().ram_gib
-
-
-def as_document(made: SetupEstimate) -> dict[str, Any]:
-    """The contract's document of one estimate."""
-    from dataclasses import asdict
-
-    memory = made.memory
-    settings = {
-        **asdict(made.settings),
-        "model": made.shapes.id if not Path(made.settings.model).exists() else made.settings.model,
-        "optimizer": made.settings.resolved_optimizer,
-        "lora_dropout": made.settings.dropout,
-        "padded": made.settings.masked,
-    }
-    return {
-        "schema_version": 1,
-        "settings": settings,
-        "vram_gib": {
-            **_range(memory.estimate, 3),
-            "allocated": round(memory.allocated, 3),
-            "reserved": round(memory.reserved, 3),
-            "device": round(memory.device, 3),
-            "peak_phase": memory.phase,
-            "phases": {name: round(gib, 3) for name, gib in memory.phases.items()},
-            "terms": [
-                {"name": term.name, "gib": round(term.value, 4), "phase": term.phase}
-                for term in memory.estimate.terms
-            ],
-        },
-        "fits": [
-            {
-                "gpu": fit.gpu,
-                "usable_gib": fit.usable_gib,
-                "fits": fit.fits,
-                "margin_gib": round(fit.margin_gib, 3),
-            }
-            for fit in made.fits
-        ],
-        "hours": None if made.hours is None else {**_range(made.hours, 4), "on": made.hours_on},
-        "own_electricity_jpy": _range(made.own_electricity_jpy, 1)
-        if made.own_electricity_jpy
-        else None,
-        "offers": [
-            {
-                "name": offer.name,
-                "platform": offer.platform,
-                "gpu": offer.gpu,
-                "kind": offer.kind,
-                "usd_per_hour": offer.usd_per_hour,
-                "price_date": offer.price_date,
-                "price_old": offer.price_old,
-                "sends_data_out": offer.sends_data_out,
-                "hours": _range(offer.hours, 4),
-                "cost_jpy": _range(offer.cost_jpy, 1),
-                "notes": list(offer.notes),
-            }
-            for offer in made.offers
-        ],
-        "would_fit_if": {name: round(gib, 3) for name, gib in made.would_fit_if.items()},
-        "probe": None if made.probe is None else _probe(made.probe, made.formula),
-        "own_runs": made.own_runs,
-    }
-
-
-def _probe(probe: OwnRun, formula: Estimate) -> dict[str, Any]:
-    """What was measured, beside what the formula says."""
-    return {
-        "date": probe.date,
-        "machine": probe.machine,
-        "gpu": probe.gpu or None,
-        "seq_len": probe.seq_len,
-        "data": probe.data or None,
-        "precision": probe.precision,
-        "out_of_memory": probe.out_of_memory,
-        "peaks_gib": dict(probe.peaks),
-        "allocated_by_phase_gib": dict(probe.phases),
-        "seconds_per_step": probe.seconds_per_step,
-        "tokens_per_s": probe.tokens_per_s,
-        "versions": dict(probe.versions),
-        "formula": _range(formula, 3),
-    }
-
-
-def _range(estimate: Estimate, digits: int) -> dict[str, Any]:
-    return {
-        "low": round(estimate.low, digits),
-        "likely": round(estimate.likely, digits),
-        "high": round(estimate.high, digits),
-        "unit": estimate.unit,
-        "basis": estimate.basis,
-    }
+    found = machine()
+    return found.ram_gib, found.cpu_cores

@@ -28,9 +28,9 @@ from advisor.estimate import own_runs
 from advisor.estimate.memory import Memory
 from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.ratios import Ratio, ratios
-from advisor.estimate.settings import EstimateSettings
+from advisor.estimate.settings import EstimateSettings, runs_on
 from advisor.estimate.shapes import Shapes
-from advisor.estimate.time import OVERHEAD, START_HOURS
+from advisor.estimate.time import CPU_CORES, Work, hours_at, hours_of
 from advisor.types import Estimate
 from knowledge.catalog.loader import find_gpu
 from knowledge.catalog.records import Gpu
@@ -43,9 +43,9 @@ LEAST = 3
 # many lengths, and saving and the best weights come on top. LoRA of the starter on two cores took
 # 2.321 GiB where its probe had said 2.346 (2026-11-24, one pair).
 PROBE_MEMORY = (0.97, 1.0, 1.08)
-# Rows shorter than the probe's fill a step less well, and other programs want the machine, too:
-# that run, on a busy machine, reached 14.5 tokens a second where its probe had reached 19.8.
-PROBE_TIME = (0.8, 1.0, 1.5)
+# Share of a probe's rate: rows shorter than its own fill a step less well, and other programs want
+# the machine, too. That run, on a busy machine, reached 14.5 tokens a second, its probe 19.8.
+PROBE_RATE = (1 / 1.5, 1.0, 1 / 0.8)
 MATCHED = (
     "method",
     "device",
@@ -137,22 +137,29 @@ def informed(
 
 
 def informed_hours(
-    hours: Estimate | None, gpu: Gpu | None, known: Informed, tokens: float
+    known: Informed,
+    done: Work,
+    settings: EstimateSettings,
+    gpu: Gpu | None,
+    cores: int = CPU_CORES,
 ) -> Estimate | None:
     """Hours by the probe's own speed where it ran on this device, else narrowed by own runs.
 
     Args:
-        gpu: the card that the hours are of; None for this machine's processor.
         known: what `informed` said of the set-up.
-        tokens: of the whole training.
+        done: the work of the whole training.
+        gpu: the card that the hours are of; None for this machine's processor.
+
+    Returns:
+        None for a card that lacks what the method needs, or whose rate nobody states.
     """
+    if gpu is not None and not runs_on(settings, gpu):
+        return None
     probe = known.probe
     if probe is not None and probe.tokens_per_s and _ran_on(probe, gpu):
-        low, likely, high = (
-            tokens * factor / probe.tokens_per_s / 3600 * OVERHEAD + start
-            for factor, start in zip(PROBE_TIME, START_HOURS, strict=True)
-        )
-        return Estimate(low, likely, high, "hours", probe.basis)
+        slow, likely, fast = (probe.tokens_per_s * share for share in PROBE_RATE)
+        return hours_at((slow, likely, fast), done, probe.basis)
+    hours = hours_of(done, settings, gpu, cores)
     if hours is None or not known.of_class:
         return hours
     place = gpu.id if gpu is not None else own_runs.here()

@@ -174,12 +174,17 @@ def versions() -> Mapping[str, str]:
 
 
 def own_runs_file() -> Path:
-    folder = os.environ.get("OKAKAE_STATE_DIR")
-    if not folder:
-        from platformdirs import user_state_dir
+    """Where this user's measurements are kept."""
+    return _own_runs_file(os.environ.get("OKAKAE_STATE_DIR"), os.environ.get("XDG_STATE_HOME"))
 
-        folder = user_state_dir("okakae", appauthor=False)
-    return Path(folder) / FILE
+
+@functools.cache
+def _own_runs_file(configured: str | None, _xdg: str | None) -> Path:
+    if configured:
+        return Path(configured) / FILE
+    from platformdirs import user_state_dir
+
+    return Path(user_state_dir("okakae", appauthor=False)) / FILE
 
 
 def append(run: OwnRun, path: Path | None = None) -> bool:

@@ -30,7 +30,9 @@ def measure(
     asked: bool,
     answers: Path | None,
     data: Path | None,
+    *,
     named: frozenset[str],
+    rates: tuple[str, ...] = (),
 ) -> tuple[EstimateSettings, OwnRun]:
     """Run the probe of `settings`.
 
@@ -38,6 +40,7 @@ def measure(
         answers: a questionnaire's answers; the training they imply is measured on their data.
         data: examples whose longest rows are measured.
         named: fields of `settings` that the user gave; with `answers` only these win.
+        rates: `id=value` that the user gave; they win over those of `answers`.
 
     Returns:
         The settings as they ran, and what was measured.
@@ -55,7 +58,7 @@ def measure(
         raise UsageError("path-missing", where="--data", path=str(data))
     goal, language = "new_facts", session.lang
     if answers is not None:
-        settings, data, goal, language = _of_answers(session, settings, answers, named)
+        settings, data, goal, language = _of_answers(session, settings, answers, named, rates)
     check(settings)
     if settings.loss != "tiled" or settings.gpus > 1:
         raise UsageError("probe-other-recipe", loss=settings.loss, gpus=settings.gpus)
@@ -85,14 +88,18 @@ def too_big(made: SetupEstimate, session: Session) -> MachineError:
 
 
 def _of_answers(
-    session: Session, settings: EstimateSettings, answers: Path, named: frozenset[str]
+    session: Session,
+    settings: EstimateSettings,
+    answers: Path,
+    named: frozenset[str],
+    rates: tuple[str, ...],
 ) -> tuple[EstimateSettings, Path | None, str, Language]:
     """The training that the answers imply, as recommend and plan estimate it."""
     from advisor.answers import gather
     from advisor.estimate.shapes import find_shapes
     from advisor.needs import needs
 
-    gathered = gather(session, answers, ())
+    gathered = gather(session, answers, rates)
     wanted = needs(gathered.answers, gathered.machine, gathered.data)
     shapes = find_shapes(settings.model)
     implied = settings_for(shapes, settings.method, wanted)

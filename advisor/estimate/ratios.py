@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.detect import cores
 from advisor.errors import UsageError
 from advisor.estimate import own_runs
 from advisor.estimate.memory import GIB, training_memory
@@ -83,7 +84,8 @@ def ratio_of(run: OwnRun) -> Ratio | None:
             run.method, run.device, place, predicted, run.peaks["device"] / predicted, None
         )
     predicted = training_memory(shapes, run.settings).device
-    rates = tokens_per_second(shapes, run.settings, gpu)
+    # Without a card only this machine's records count for time (calibration.py): its own cores.
+    rates = tokens_per_second(shapes, run.settings, gpu, cores=cores())
     time = rates[1] / run.tokens_per_s if rates is not None and run.tokens_per_s else None
     return Ratio(run.method, run.device, place, predicted, run.peaks["device"] / predicted, time)
 

@@ -25,6 +25,7 @@ from advisor.estimate.calibration import informed, narrow
 from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.ratios import newest, ratio_of
 from advisor.estimate.roads import settings_for
+from advisor.estimate.time import tokens_per_second
 from advisor.types import Estimate
 
 FORMULA = Estimate(0.8, 1.0, 1.3, "GiB", "formula:test")
@@ -240,6 +241,19 @@ def test_a_record_whose_model_nobody_knows_keeps_what_was_predicted_then() -> No
     assert ratio is not None
     assert ratio.memory == pytest.approx(1.2, rel=1e-3)
     assert ratio.time is None
+
+
+def test_time_on_a_processor_is_held_against_all_its_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = record().settings
+    shapes = find_shapes(MODEL)
+    for cores in (2, 16):
+        monkeypatch.setattr("advisor.estimate.ratios.cores", lambda n=cores: n)
+        rates = tokens_per_second(shapes, settings, None, cores=cores)
+        ratio = ratio_of(record(tokens_per_s=rates[1] / 1.25 if rates else 0.0))
+        assert ratio is not None
+        assert ratio.time == pytest.approx(1.25)
 
 
 @pytest.fixture

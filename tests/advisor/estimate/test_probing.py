@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from advisor import rates
 from advisor.cli import Okakae
 from advisor.commands_estimate import estimate
 from advisor.estimate import own_runs
@@ -15,6 +18,12 @@ from advisor.estimate import own_runs
 def run(*arguments: str) -> Result:
     words = ["--model", "starter", "--method", "lora", "--lang", "en", "--json", *arguments]
     return CliRunner().invoke(estimate, words)
+
+
+@pytest.fixture(autouse=True)
+def nothing_said() -> Iterator[None]:
+    yield
+    rates.state([])
 
 
 @pytest.mark.parametrize(
@@ -27,6 +36,7 @@ def run(*arguments: str) -> Result:
         (("--probe", "--device", "cpu", "--loss", "full"), 2, "probe-other-recipe"),
         (("--probe", "--gpus", "2"), 2, "probe-other-recipe"),
         (("--probe", "--device", "cpu", "--batch-size", "0"), 2, "estimate-impossible"),
+        (("--probe", "--device", "cpu", "--currency", "XXX"), 2, "estimate-impossible"),
         (("--probe",), 4, "probe-no-gpu"),
     ],
 )
@@ -39,6 +49,21 @@ def test_flags_that_cannot_be_measured_are_refused(
     document = json.loads(result.stdout)
     assert document["error"] == ref
     assert (document["text"] and document["fix"]) or ref == "estimate-impossible"
+
+
+def test_a_rate_that_is_said_is_stronger_than_the_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("advisor.detect.gpus", lambda: ())
+    answers = tmp_path / "answers.toml"
+    answers.write_text(
+        'goal = "style_or_tone"\nusd_jpy = 140\nelectricity_jpy_per_kwh = 27\n', encoding="utf-8"
+    )
+    said = ("--device", "cuda", "--set", "usd_jpy=155")
+    result = run("--probe", "--answers", str(answers), *said)
+    assert json.loads(result.stdout)["error"] == "probe-no-gpu"
+    assert rates.rate("usd_jpy").likely == 155
+    assert rates.rate("electricity_jpy_per_kwh").likely == 27
 
 
 def test_an_unknown_model_is_answered_with_near_names() -> None:
