@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from advisor.answers_file import read_answers
 from advisor.errors import AnswersError, Fault, UsageError
 from advisor.questions import Questionnaire, Unreadable, allowed_values, near_ids
+from advisor.render import shown_path
 from advisor.types import Answer, Answers, AnswerSource, MachineFacts, Scalar
 from knowledge.catalog.loader import load
 from knowledge.corpus.types import DataFacts
@@ -205,7 +206,7 @@ def read_data(session: Session, path: str | None) -> DataFacts | None:
     from knowledge.corpus.facts import facts
     from knowledge.corpus.readers import read
 
-    with session.progress(session.t("answers.reading", path=path)) as bar:
+    with session.progress(session.t("answers.reading", path=shown_path(path))) as bar:
         try:
             corpus = read(Path(path), on_file=lambda name: bar.advance(1, name))
         except FileNotFoundError:

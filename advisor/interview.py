@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from advisor.answers_file import write_answers
-from advisor.errors import Interrupted, OkakaeError
+from advisor.errors import AnswersError, Interrupted, OkakaeError
 from advisor.prompts import Asker, Command, Shown, asker
 from advisor.questions import Questionnaire, Unreadable
-from advisor.render import command_line, paragraph
+from advisor.render import command_line, listed, paragraph, shown_path
 from advisor.texts import has_text, t
 from advisor.types import Answer, Answers, MachineFacts, Scalar
 from knowledge.catalog.records import Question
@@ -35,11 +35,12 @@ class Interview:
         self.asker: Asker = asker(plain=session.plain)
         self.keep = keep
         self.resume = resume
-        self.questionnaire = Questionnaire()
+        self.questionnaire = self._knowing(None, None)
         self._machine: MachineFacts | None = None
         self._data: tuple[str, DataFacts | None] = ("", None)
         self._trail: list[str] = []
         self._former: dict[str, Scalar] = {}
+        self._decided: dict[str, Scalar] = {}
 
     def run(self, *, only: Sequence[str] = ()) -> Answers:
         """Ask until the person agrees with the review.
@@ -48,6 +49,8 @@ class Interview:
             Interrupted: Ctrl-C or Ctrl-D; the answers so far are kept, and it says how to go on.
         """
         try:
+            if not only and not self.answers.entries:
+                _say("wizard.welcome", n=sum(q.core for q in self.questionnaire))
             _say(self.asker.keys)
             if only:
                 self._ask_each(lambda question: any(fnmatchcase(question.id, p) for p in only))
@@ -74,16 +77,38 @@ class Interview:
             if wanted(question):
                 self._ask(question)
 
-    def _ask_open(self, *, core: bool) -> None:
-        """Every open question in turn; going back reopens the one before."""
-        while (question := self.questionnaire.next(self.answers, core=core)) is not None:
-            if not self._ask(question, progress=self._progress(core=core)):
+    def _ask_open(self, *, core: bool, ids: Collection[str] | None = None) -> None:
+        """Every open question (of `ids`) in turn; going back reopens the one before."""
+        begun = sum(q.core is core and q.id in self.answers for q in self.questionnaire)
+        if core:
+            begun = 0
+        while left := self._left(core, ids):
+            done = sum(q.core is core and q.id in self.answers for q in self.questionnaire) - begun
+            progress = f"[{max(done, 0) + 1}/{max(done, 0) + len(left)}] "
+            if not self._ask(left[0], progress=progress):
                 self._back()
 
-    def _progress(self, *, core: bool) -> str:
-        done = sum(q.core is core and q.id in self.answers for q in self.questionnaire)
-        left = len(self.questionnaire.open(self.answers, core=core))
-        return f"[{done + 1}/{done + left}] "
+    def _left(self, core: bool, ids: Collection[str] | None) -> list[Question]:
+        left = self.questionnaire.open(self.answers, core=core)
+        if not core:
+            # Going back from here may reopen a core question; it comes first again.
+            left = (*self.questionnaire.open(self.answers, core=True), *left)
+        return [q for q in left if ids is None or q.core or q.id in ids]
+
+    def _tell_decided(self) -> None:
+        """Name each question that the answers so far leave one possible answer to, once."""
+        decided = {}
+        for question, only in self.questionnaire.decided(self.answers):
+            decided[question.id] = only.value
+            if self._decided.get(question.id) != only.value:
+                reasons = self.questionnaire.reasons_against(question, self.answers)
+                _say(
+                    "wizard.decided",
+                    label=t(f"wizard.label.{question.id}"),
+                    value=self._title(question, only),
+                    why=t("wizard.comma").join(map(t, reasons)),
+                )
+        self._decided = decided
 
     def _back(self) -> None:
         if not self._trail:
@@ -98,19 +123,17 @@ class Interview:
         """Put one question until it is answered; False if the person goes back."""
         if self.answers.entries:
             self._look(question)
+            self._tell_decided()
         click.echo("", err=True)
         click.echo(
             paragraph(f"{progress}{t(f'question.{question.id}.text')}", stream=sys.stderr), err=True
         )
         if self._data_facts is not None and question.id == "data.kind":
-            self._show_data(self._data_facts)
+            show_data(self._data_facts)
+        if self._machine is not None and question.detect == "gpu":
+            show_machine(self._machine)
         suggestion = self._suggestion(question)
-        if suggestion is not None and suggestion.source == "detected":
-            _say(
-                "wizard.detected",
-                value=self._title(question, suggestion),
-                why=suggestion.why or _why(suggestion),
-            )
+        self._tell_suggestion(question, suggestion)
         while True:
             answer = self._prompt(question, suggestion)
             if answer is Command.BACK:
@@ -126,6 +149,14 @@ class Interview:
             break
         self._accept(question, value)
         return True
+
+    def _tell_suggestion(self, question: Question, suggestion: Answer | None) -> None:
+        """Where the offered answer comes from; one's own needs no telling."""
+        if suggestion is None or suggestion.source not in ("detected", "default"):
+            return
+        text = "wizard.detected" if suggestion.source == "detected" else "wizard.suggested"
+        why = suggestion.why if suggestion.source == "detected" else _why(suggestion)
+        _say(text, value=self._title(question, suggestion), why=why)
 
     def _accept(self, question: Question, value: Scalar) -> None:
         self.answers = self.answers.with_answer(Answer(question.id, value, "asked"))
@@ -178,13 +209,19 @@ class Interview:
         """Detect what this question can be answered with; nothing before the first prompt."""
         if question.detect not in ("gpu", "data"):
             return
-        from advisor.detect import detected_answers, machine
-
         if question.detect == "gpu" and self._machine is None:
+            from advisor.detect import machine
+
             self._machine = machine()
+        self.questionnaire = self._knowing(self._machine, self._data_facts)
+
+    def _knowing(self, machine: MachineFacts | None, data: DataFacts | None) -> Questionnaire:
+        """The questionnaire with what these facts answer by themselves."""
+        from advisor.detect import detected_answers
+
         goal = str(self.answers.value("goal", ""))
-        found = detected_answers(self._machine, self._data_facts, goal, self.session.lang)
-        self.questionnaire = Questionnaire(detected=found)
+        found = detected_answers(machine, data, goal, self.session.lang)
+        return Questionnaire(detected=found, offline=self.session.offline)
 
     @property
     def _data_facts(self) -> DataFacts | None:
@@ -206,33 +243,25 @@ class Interview:
             return False
         return True
 
-    def _show_data(self, facts: DataFacts) -> None:
-        languages = ", ".join(f"{code} {share:.0%}" for code, share in facts.languages.items())
-        _say(
-            "wizard.data",
-            documents=facts.n_documents,
-            examples=facts.n_examples,
-            tokens=f"{facts.corpus_tokens:,}",
-            languages=languages or "-",
-        )
-        if facts.n_refused:
-            _say("wizard.data-refused", n=facts.n_refused, path=command_line(facts.path))
-
     def _explain(self, question: Question, suggestion: Answer | None) -> None:
         _say("wizard.why", why=t(f"question.{question.id}.why"))
         if question.sources:
             _say("wizard.sources", sources=_cited(question.sources))
-        if suggestion is not None:
+        if suggestion is not None and suggestion.source == "asked":
             _say("wizard.suggested", value=self._title(question, suggestion), why=_why(suggestion))
 
     def _offer_more(self) -> None:
+        """What the advice would be now, and what each further question could change in it."""
         while left := self.questionnaire.open(self.answers, core=False):
             click.echo("", err=True)
-            _say("wizard.more", n=len(left))
-            choices = [Shown("no", t("wizard.more.no")), Shown("yes", t("wizard.more.yes"))]
+            telling = self._show_interim(len(left))
+            choices = [Shown("no", t("wizard.more.no"))]
+            if 0 < len(telling) < len(left):
+                choices.append(Shown("some", t("wizard.more.some", n=len(telling))))
+            choices.append(Shown("yes", t("wizard.more.yes", n=len(left))))
             answer = self.asker.choose(choices, "no")
-            if answer == "yes":
-                self._ask_open(core=False)
+            if answer in ("yes", "some"):
+                self._ask_open(core=False, ids=telling if answer == "some" else None)
             elif answer is Command.BACK:
                 self._back()
                 self._ask_open(core=True)
@@ -240,6 +269,40 @@ class Interview:
                 _say("wizard.more.why")
             else:
                 return
+
+    def _show_interim(self, n_left: int) -> list[str]:
+        """The advice so far; returns the open questions that could change it."""
+        from advisor.sharpen import Advice, first, road_name
+
+        advice = Advice(self.questionnaire, self.answers, self._machine, self._data_facts)
+        try:
+            now = advice.now()
+        except AnswersError:
+            # Without material there may be nothing to advise from yet; the command will say it.
+            _say("wizard.more", n=n_left)
+            return []
+        best = first(now)
+        if best is None:
+            _say("wizard.interim.none")
+        else:
+            _say("wizard.interim", road=road_name(best), sure=f"{best.confidence:.0%}")
+        turns = advice.turns(now)
+        if not turns:
+            _say("wizard.more.unmoved", n=n_left)
+            return []
+        _say("wizard.more.turns", n=n_left, turning=len(turns))
+        for turn in turns:
+            value = self._title(turn.question, Answer(turn.question.id, turn.value, "asked"))
+            told = t(
+                f"wizard.turn.{turn.text_id}",
+                value=value,
+                road=turn.road,
+                model=turn.model,
+                sure=f"{turn.sure:.0%}",
+            )
+            label = t(f"wizard.label.{turn.question.id}")
+            click.echo(listed(f"{label}: {told}", stream=sys.stderr), err=True)
+        return [turn.question.id for turn in turns]
 
     def _review(self) -> None:
         """Everything on one screen; any answer can be changed until the person agrees."""
@@ -276,12 +339,54 @@ class Interview:
             )
 
 
+def show_data(facts: DataFacts) -> None:
+    """What was found in the material: counts, languages, encodings, dates, what was refused."""
+    languages = [f"{language_name(code)} {share:.0%}" for code, share in facts.languages.items()]
+    encodings = [f"{name} {n}" for name, n in facts.encodings.items()]
+    days = facts.days
+    _say(
+        "wizard.data",
+        documents=f"{facts.n_documents:,}",
+        examples=f"{facts.n_examples:,}",
+        tokens=f"{facts.corpus_tokens:,}",
+    )
+    _say(
+        "wizard.data-form",
+        languages=", ".join(languages) or "-",
+        encodings=", ".join(encodings) or "-",
+        days="-" if not days else days[0] if len(days) == 1 else f"{days[0]} - {days[-1]}",
+    )
+    if facts.n_refused:
+        command = command_line("okakae", "inspect", shown_path(facts.path))
+        _say("wizard.data-refused", n=facts.n_refused, command=command)
+
+
+def show_machine(facts: MachineFacts) -> None:
+    """What this machine has."""
+    cards = [f"{gpu.name} {gpu.vram_gib:.0f} GB" for gpu in facts.gpus]
+    _say(
+        "wizard.machine",
+        gpu=", ".join(cards) or t("wizard.no-gpu"),
+        ram=f"{facts.ram_gib:.0f}",
+        disk=f"{facts.disk_free_gib:.0f}",
+        cores=facts.cpu_cores,
+    )
+
+
+def language_name(code: str) -> str:
+    """A language as people call it, else its code."""
+    id_ = f"question.language.choice.{code}"
+    return t(id_) if has_text(id_) else code
+
+
 def shown_value(question: Question, value: Scalar) -> str:
     """A value with its unit, as a person reads it."""
     if question.kind in ("integer", "money") and not isinstance(value, str):
         number = f"{value:,}"
     elif question.kind == "number" and not isinstance(value, str):
         number = f"{value:g}"
+    elif question.kind == "path" and value:
+        return shown_path(str(value))
     else:
         return str(value) or t("wizard.empty")
     return t(f"unit.{question.unit}", value=number) if question.unit else number
