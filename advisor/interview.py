@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,18 @@ class Interview:
     """One questionnaire under way: the answers, how they were reached, and where they are kept."""
 
     def __init__(
-        self, session: Session, answers: Answers, *, keep: Path | None, resume: str
+        self,
+        session: Session,
+        answers: Answers,
+        *,
+        keep: Path | None,
+        resume: str,
+        settings: Mapping[str, Scalar] | None = None,
     ) -> None:
         self.session = session
-        self.answers = answers
+        # What other answers forbid by now is asked again.
+        self.answers = answers.without(*Questionnaire(offline=session.offline).stale(answers))
+        self.settings = settings
         self.asker: Asker = asker(plain=session.plain)
         self.keep = keep
         self.resume = resume
@@ -335,7 +343,12 @@ class Interview:
     def _save(self) -> None:
         if self.keep is not None:
             write_answers(
-                self.keep, self.answers, self.session.lang, finished=False, portable=False
+                self.keep,
+                self.answers,
+                self.session.lang,
+                settings=self.settings,
+                finished=False,
+                portable=False,
             )
 
 

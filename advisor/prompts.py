@@ -148,10 +148,10 @@ class ArrowAsker:
         if self._fallback:
             return self._fallback.choose(choices, default)
         possible = {choice.value for choice in choices if not choice.impossible}
-        for choice in choices:
-            if choice.impossible:
-                # A long reason would be clipped in the list, so it stands above it as well.
-                _told(f"  {choice.title}: {t('prompt.impossible', why=choice.impossible)}")
+        for reason in dict.fromkeys(c.impossible for c in choices if c.impossible):
+            # A long reason would be clipped in the list, so it stands above it.
+            titles = [c.title for c in choices if c.impossible == reason]
+            _told(t("prompt.ruled-out", titles=t("wizard.comma").join(titles), why=reason))
 
         def build() -> Prompt:
             import questionary

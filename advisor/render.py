@@ -30,8 +30,17 @@ _ASCII = {"→": "->", "←": "<-", "●": "*", "○": "o", "…": "...", "×": 
 
 
 def columns() -> int:
-    """The width to write for: the terminal's, never below 40 nor above 120 cells."""
-    return min(max(shutil.get_terminal_size((80, 24)).columns, 40), 120)
+    """The width to write for: the terminal's, never below 40 nor above 120 cells.
+
+    With stdout redirected the prompts on stderr still have a terminal to fit.
+    """
+    width = shutil.get_terminal_size((0, 0)).columns
+    if not width:
+        try:
+            width = os.get_terminal_size(2).columns
+        except OSError:
+            width = 80
+    return min(max(width, 40), 120)
 
 
 def cells(text: str) -> int:

@@ -46,23 +46,27 @@ def terminal(home: Path) -> Iterator[Any]:
     pexpect = pytest.importorskip("pexpect")
     started: list[Any] = []
 
-    def start(*words: str, lang: str = "ja", columns: int = 100, **env: str) -> Any:
+    def start(*words: str, lang: str = "ja", columns: int = 100, rows: int = 50, **env: str) -> Any:
+        encoding = env.get("PYTHONIOENCODING", "utf-8")
         child = pexpect.spawn(
             sys.executable,
             ["-m", "advisor", "--lang", lang, *words],
             # No answer to «where is the cursor?» comes from a test's terminal.
             env={
-                **os.environ,
+                **{k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")},
                 "TERM": "xterm",
                 "PROMPT_TOOLKIT_NO_CPR": "1",
                 "PYTHONPATH": str(ROOT),
                 **env,
             },
-            dimensions=(50, columns),
-            encoding="utf-8",
+            dimensions=(rows, columns),
+            encoding=encoding,
             timeout=60,
             cwd=home,
         )
+        # Tests wait for a prompt before they press a key; pexpect need not wait as well.
+        child.delaybeforesend = None
+        child.delayafterclose = child.ptyproc.delayafterclose = 0.01
         started.append(child)
         return child
 
