@@ -147,19 +147,25 @@ def check(found: Given, need: Sequence[str], *, offline: bool = False) -> None:
     """Every fault at once: what cannot be read, what is missing, what cannot stand together.
 
     Raises:
-        UsageError: the one thing wrong is a path that does not exist.
+        UsageError: the one thing wrong is a path that does not exist, or settings of a plan.
         AnswersError: anything else is missing or invalid.
     """
     told = {fault.where.split(" ")[0] for fault in found.faults}
     absent = [fault for fault in missing(found.answers, need) if fault.where not in told]
     faults = [*found.faults, *absent]
     path = found.answers.value("data.path")
+    from advisor.plan_config import read_settings
+
+    wrong = read_settings(found.settings, load("settings"))[1]
     clashes = Questionnaire(offline=offline).contradictions(found.answers)
     if path and not Path(path).exists():
-        if not faults and not clashes:
+        if not faults and not clashes and not wrong:
             raise UsageError("path-missing", where="data.path", path=path)
         faults.append(Fault("answer-path-missing", "data.path", (("path", path),)))
     faults += clashes
+    if wrong and not faults:
+        raise UsageError("settings-wrong", faults=tuple(wrong), n=len(wrong))
+    faults += wrong
     if faults:
         raise AnswersError("answers-wrong", faults=tuple(faults), n=len(faults))
 

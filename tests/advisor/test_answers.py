@@ -210,7 +210,10 @@ def test_clashes_are_told_with_everything_else_that_is_wrong(home: Path) -> None
         gather(
             SESSION,
             Path("a.toml"),
-            ["gpu=cloud", "target.score=7", "deadline_days=-1", "traffic_per_day=1.5"],
+            [
+                *("gpu=cloud", "target.score=7", "deadline_days=-1", "traffic_per_day=1.5"),
+                *("rag.top_k=many", "finetune.epochs=0"),
+            ],
         )
     assert faults(caught.value) == {
         "goal (a.toml)": "answer-not-a-value",
@@ -220,6 +223,8 @@ def test_clashes_are_told_with_everything_else_that_is_wrong(home: Path) -> None
         "traffic_per_day (--set)": "answer-not-whole",
         "gpu, budget_jpy": "needs-no-money-for-cloud",
         "data.path": "answer-missing-papers",
+        "rag.top_k": "setting-not-a",
+        "finetune.epochs": "setting-out-of-range",
     }
 
 
