@@ -241,7 +241,7 @@ def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any
     except (click.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:
-        known = _as_knowledge_error(error) or _as_path_error(error)
+        known = _as_knowledge_error(error, session) or _as_path_error(error)
         if known is not None:
             report_error(known, session)
             raise click.exceptions.Exit(known.exit_code) from None
@@ -249,14 +249,15 @@ def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any
         raise click.exceptions.Exit(1) from None
 
 
-def _as_knowledge_error(error: Exception) -> OkakaeError | None:
+def _as_knowledge_error(error: Exception, session: Session) -> OkakaeError | None:
     """A company's own knowledge file that cannot be read is its error, not a bug of ours."""
     from knowledge.catalog.loader import CatalogError
 
     if not isinstance(error, CatalogError):
         return None
     path = str(error.path)
-    return UsageError("knowledge-file", where=path, path=path, fault="; ".join(error.faults))
+    told = "; ".join(fault.told(session.lang) for fault in error.faults)
+    return UsageError("knowledge-file", where=path, path=path, fault=told)
 
 
 def _as_path_error(error: Exception) -> OkakaeError | None:
