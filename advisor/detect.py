@@ -129,18 +129,18 @@ def _gpu_answer(facts: MachineFacts) -> Answer:
 def _data_answers(data: DataFacts, goal: str) -> dict[str, Answer]:
     from advisor.needs import data_kind
 
-    name = Path(data.path).name
+    why = t("detect.data", name=Path(data.path).name)
     found = {}
     kind = data_kind(goal, {}, data, explicit=False)
     if kind is not None:
-        found["data.kind"] = Answer("data.kind", kind, "detected", name)
+        found["data.kind"] = Answer("data.kind", kind, "detected", why)
     if changes := how_often(data.days):
-        why = t("detect.changes", n=len(data.days), first=data.days[0], last=data.days[-1])
-        found["data.changes"] = Answer("data.changes", changes, "detected", why)
+        told = t("detect.changes", n=len(data.days), first=data.days[0], last=data.days[-1])
+        found["data.changes"] = Answer("data.changes", changes, "detected", told)
     if data.languages:
         most = max(data.languages, key=lambda code: data.languages[code])
         if most in ("ja", "en"):
-            found["language"] = Answer("language", most, "detected", name)
+            found["language"] = Answer("language", most, "detected", why)
     return found
 
 

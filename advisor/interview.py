@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +14,19 @@ from advisor.answers_file import write_answers
 from advisor.errors import AnswersError, Interrupted, OkakaeError
 from advisor.prompts import Asker, Command, Shown, asker
 from advisor.questions import Questionnaire, Unreadable
-from advisor.render import command_line, listed, paragraph, shown_path
-from advisor.texts import has_text, t
+from advisor.render import listed, paragraph
+from advisor.texts import t
 from advisor.types import Answer, Answers, MachineFacts, Scalar
+from advisor.wizard_page import (
+    choice_title,
+    cited,
+    percent,
+    say,
+    show_data,
+    show_machine,
+    shown_value,
+    why_of,
+)
 from knowledge.catalog.records import Question
 from knowledge.corpus.types import DataFacts
 
@@ -58,8 +68,8 @@ class Interview:
         """
         try:
             if not only and not self.answers.entries:
-                _say("wizard.welcome", n=sum(q.core for q in self.questionnaire))
-            _say(self.asker.keys)
+                say("wizard.welcome", n=sum(q.core for q in self.questionnaire))
+            say(self.asker.keys)
             if only:
                 self._ask_each(lambda question: any(fnmatchcase(question.id, p) for p in only))
             self._ask_open(core=True)
@@ -110,7 +120,7 @@ class Interview:
             decided[question.id] = only.value
             if self._decided.get(question.id) != only.value:
                 reasons = self.questionnaire.reasons_against(question, self.answers)
-                _say(
+                say(
                     "wizard.decided",
                     label=t(f"wizard.label.{question.id}"),
                     value=self._title(question, only),
@@ -120,7 +130,7 @@ class Interview:
 
     def _back(self) -> None:
         if not self._trail:
-            _say("wizard.first-question")
+            say("wizard.first-question")
             return
         last = self._trail.pop()
         self._former[last] = self.answers.entries[last].value
@@ -163,8 +173,8 @@ class Interview:
         if suggestion is None or suggestion.source not in ("detected", "default"):
             return
         text = "wizard.detected" if suggestion.source == "detected" else "wizard.suggested"
-        why = suggestion.why if suggestion.source == "detected" else _why(suggestion)
-        _say(text, value=self._title(question, suggestion), why=why)
+        why = suggestion.why if suggestion.source == "detected" else why_of(suggestion)
+        say(text, value=self._title(question, suggestion), why=why)
 
     def _accept(self, question: Question, value: Scalar) -> None:
         self.answers = self.answers.with_answer(Answer(question.id, value, "asked"))
@@ -173,7 +183,7 @@ class Interview:
         self._trail = [id_ for id_ in self._trail if id_ not in (question.id, *dropped)]
         self._trail.append(question.id)
         if question.kind in ("integer", "number", "money"):
-            _say("wizard.understood", value=shown_value(question, value))
+            say("wizard.understood", value=shown_value(question, value))
         self._save()
 
     def _prompt(self, question: Question, suggestion: Answer | None) -> str | Command:
@@ -181,7 +191,7 @@ class Interview:
             shown = [
                 Shown(
                     choice.value,
-                    _choice_title(question, choice.value),
+                    choice_title(question, choice.value),
                     t(choice.impossible) if choice.impossible else "",
                 )
                 for choice in self.questionnaire.choices(question, self.answers)
@@ -252,11 +262,11 @@ class Interview:
         return True
 
     def _explain(self, question: Question, suggestion: Answer | None) -> None:
-        _say("wizard.why", why=t(f"question.{question.id}.why"))
+        say("wizard.why", why=t(f"question.{question.id}.why"))
         if question.sources:
-            _say("wizard.sources", sources=_cited(question.sources))
+            say("wizard.sources", sources=cited(question.sources))
         if suggestion is not None and suggestion.source == "asked":
-            _say("wizard.suggested", value=self._title(question, suggestion), why=_why(suggestion))
+            say("wizard.suggested", value=self._title(question, suggestion), why=why_of(suggestion))
 
     def _offer_more(self) -> None:
         """What the advice would be now, and what each further question could change in it."""
@@ -274,7 +284,7 @@ class Interview:
                 self._back()
                 self._ask_open(core=True)
             elif answer is Command.WHY:
-                _say("wizard.more.why")
+                say("wizard.more.why")
             else:
                 return
 
@@ -287,18 +297,18 @@ class Interview:
             now = advice.now()
         except AnswersError:
             # Without material there may be nothing to advise from yet; the command will say it.
-            _say("wizard.more", n=n_left)
+            say("wizard.more", n=n_left)
             return []
         best = first(now)
         if best is None:
-            _say("wizard.interim.none")
+            say("wizard.interim.none")
         else:
-            _say("wizard.interim", road=road_name(best), sure=f"{best.confidence:.0%}")
+            say("wizard.interim", road=road_name(best), sure=percent(best.confidence))
         turns = advice.turns(now)
         if not turns:
-            _say("wizard.more.unmoved", n=n_left)
+            say("wizard.more.unmoved", n=n_left)
             return []
-        _say("wizard.more.turns", n=n_left, turning=len(turns))
+        say("wizard.more.turns", n=n_left, turning=len(turns))
         for turn in turns:
             value = self._title(turn.question, Answer(turn.question.id, turn.value, "asked"))
             told = t(
@@ -306,7 +316,7 @@ class Interview:
                 value=value,
                 road=turn.road,
                 model=turn.model,
-                sure=f"{turn.sure:.0%}",
+                sure=percent(turn.sure),
             )
             label = t(f"wizard.label.{turn.question.id}")
             click.echo(listed(f"{label}: {told}", stream=sys.stderr), err=True)
@@ -316,7 +326,7 @@ class Interview:
         """Everything on one screen; any answer can be changed until the person agrees."""
         while True:
             click.echo("", err=True)
-            _say("wizard.review")
+            say("wizard.review")
             shown = [Shown("", t("wizard.review.done"))]
             for question in self.questionnaire:
                 if question.id in self.answers:
@@ -325,7 +335,7 @@ class Interview:
                     shown.append(Shown(question.id, f"{label}: {self._title(question, answer)}"))
             picked = self.asker.choose(shown, "")
             if picked is Command.WHY:
-                _say("wizard.review.why")
+                say("wizard.review.why")
             elif picked is Command.BACK:
                 self._offer_more()
             elif picked == "":
@@ -337,7 +347,7 @@ class Interview:
 
     def _title(self, question: Question, answer: Answer) -> str:
         if question.choices:
-            return _choice_title(question, str(answer.value))
+            return choice_title(question, str(answer.value))
         return shown_value(question, answer.value)
 
     def _save(self) -> None:
@@ -350,82 +360,3 @@ class Interview:
                 finished=False,
                 portable=False,
             )
-
-
-def show_data(facts: DataFacts) -> None:
-    """What was found in the material: counts, languages, encodings, dates, what was refused."""
-    languages = [f"{language_name(code)} {share:.0%}" for code, share in facts.languages.items()]
-    encodings = [f"{name} {n}" for name, n in facts.encodings.items()]
-    days = facts.days
-    _say(
-        "wizard.data",
-        documents=f"{facts.n_documents:,}",
-        examples=f"{facts.n_examples:,}",
-        tokens=f"{facts.corpus_tokens:,}",
-    )
-    _say(
-        "wizard.data-form",
-        languages=", ".join(languages) or "-",
-        encodings=", ".join(encodings) or "-",
-        days="-" if not days else days[0] if len(days) == 1 else f"{days[0]} - {days[-1]}",
-    )
-    if facts.n_refused:
-        command = command_line("okakae", "inspect", shown_path(facts.path))
-        _say("wizard.data-refused", n=facts.n_refused, command=command)
-
-
-def show_machine(facts: MachineFacts) -> None:
-    """What this machine has."""
-    cards = [f"{gpu.name} {gpu.vram_gib:.0f} GB" for gpu in facts.gpus]
-    _say(
-        "wizard.machine",
-        gpu=", ".join(cards) or t("wizard.no-gpu"),
-        ram=f"{facts.ram_gib:.0f}",
-        disk=f"{facts.disk_free_gib:.0f}",
-        cores=facts.cpu_cores,
-    )
-
-
-def language_name(code: str) -> str:
-    """A language as people call it, else its code."""
-    id_ = f"question.language.choice.{code}"
-    return t(id_) if has_text(id_) else code
-
-
-def shown_value(question: Question, value: Scalar) -> str:
-    """A value with its unit, as a person reads it."""
-    if question.kind in ("integer", "money") and not isinstance(value, str):
-        number = f"{value:,}"
-    elif question.kind == "number" and not isinstance(value, str):
-        number = f"{value:g}"
-    elif question.kind == "path" and value:
-        return shown_path(str(value))
-    else:
-        return str(value) or t("wizard.empty")
-    return t(f"unit.{question.unit}", value=number) if question.unit else number
-
-
-def _choice_title(question: Question, value: str) -> str:
-    id_ = f"question.{question.id}.choice.{value}"
-    return t(id_) if has_text(id_) else value
-
-
-def _why(answer: Answer) -> str:
-    if answer.why == "only-possible":
-        return t("wizard.only-possible")
-    source = t(f"source.{answer.source}")
-    return f"{source} ({answer.why})" if answer.why else source
-
-
-def _cited(ids: Sequence[str]) -> str:
-    """Studies by title and year, anything else as it stands."""
-    from knowledge.catalog.loader import load
-
-    studies = load("evidence")
-    return "; ".join(
-        f"{studies[id_].title} ({studies[id_].year})" if id_ in studies else id_ for id_ in ids
-    )
-
-
-def _say(id_: str, **values: Any) -> None:
-    click.echo(paragraph(t(id_, **values), stream=sys.stderr), err=True)

@@ -41,6 +41,16 @@ def papers(home: Path) -> Path:
 
 
 @pytest.fixture
+def answered(home: Path, papers: Path) -> Path:
+    """An answers file in which every core question is answered."""
+    from keys import CORE, toml
+
+    path = home / "a.toml"
+    path.write_text(toml(CORE), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
 def terminal(home: Path) -> Iterator[Any]:
     """Starts okakae on a pseudo-terminal: `terminal("ask", lang="ja", columns=60)`."""
     pexpect = pytest.importorskip("pexpect")

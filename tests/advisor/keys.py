@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -23,6 +24,17 @@ READY = "\x1b[?7h"
 """What prompt_toolkit sends last when it has drawn a prompt: only now do keys count."""
 LEFT = "\x1b[?2004l"
 """What it sends once a prompt is answered."""
+
+CORE = {
+    "language": "ja",
+    "goal": "code",
+    "data.path": "papers",
+    "data.kind": "documents",
+    "confidential": "none",
+    "gpu": "none",
+    "budget_jpy": 100_000,
+}
+"""A file's answers to every core question."""
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>])")
 
@@ -74,3 +86,7 @@ def answers_in(path: Path) -> dict[str, Any]:
 def lines(written: str) -> list[str]:
     """What a terminal was sent, without its control sequences, line by line."""
     return [line.split("\r")[-1] for line in _ESCAPE.sub("", written).split("\r\n")]
+
+
+def toml(answers: dict[str, Any]) -> str:
+    return "".join(f"{id_} = {json.dumps(value)}\n" for id_, value in answers.items())

@@ -86,7 +86,7 @@ def test_settings_are_kept_apart(home: Path, papers: Path) -> None:
     assert gathered.data is not None and gathered.data.n_documents == 1
     entries = gathered.answers.entries
     assert (entries["data.kind"].value, entries["data.kind"].source) == ("documents", "detected")
-    assert (entries["language"].value, entries["language"].why) == ("ja", "papers")
+    assert entries["language"].value == "ja" and "papers" in entries["language"].why
     assert gathered.machine.ram_gib > 0
 
 
