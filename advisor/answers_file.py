@@ -155,9 +155,10 @@ def write_answers(
         finished: whether the questionnaire was gone through.
         portable: write `data.path` relative to the file where it lies beside or below it.
     """
+    from advisor.detect import detected_answers
     from advisor.files import write_text  # hashlib, which the first prompt can do without
 
-    questionnaire = Questionnaire()
+    questionnaire = Questionnaire(detected=detected_answers(None, None, "", lang))
     lines = [
         *_comment(t("answers.head", lang)),
         f"schema_version = {SCHEMA_VERSION}",

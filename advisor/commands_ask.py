@@ -26,6 +26,7 @@ def ask(
     """Ask, check and write the answers; an existing file is where it starts from."""
     from advisor.answers import check, given
     from advisor.answers_file import free, state_file, write_answers
+    from advisor.detect import detected_answers
     from advisor.questions import Questionnaire
     from advisor.render import command_line
     from advisor.types import Answers
@@ -48,7 +49,8 @@ def ask(
         found.answers = interview.run(only=only)
     check(found, ("goal",), offline=session.offline)
     write_answers(path, found.answers, session.lang, settings=found.settings)
-    completed = Questionnaire().completed(found.answers)
+    detected = detected_answers(None, None, "", session.lang)
+    completed = Questionnaire(detected=detected).completed(found.answers)
     document = {
         "schema_version": 1,
         "answers": {answer.id: asdict(answer) for answer in completed},

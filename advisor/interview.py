@@ -97,14 +97,15 @@ class Interview:
 
     def _ask_open(self, *, core: bool, ids: Collection[str] | None = None) -> None:
         """Every open question (of `ids`) in turn; going back reopens the one before."""
-        begun = sum(q.core is core and q.id in self.answers for q in self.questionnaire)
-        if core:
-            begun = 0
+        before = 0 if core else self._answered(core)
         while left := self._left(core, ids):
-            done = sum(q.core is core and q.id in self.answers for q in self.questionnaire) - begun
-            progress = f"[{max(done, 0) + 1}/{max(done, 0) + len(left)}] "
-            if not self._ask(left[0], progress=progress):
+            # Going back behind the first of these questions starts counting at one again.
+            place = max(self._answered(core) - before, 0)
+            if not self._ask(left[0], progress=f"[{place + 1}/{place + len(left)}] "):
                 self._back()
+
+    def _answered(self, core: bool) -> int:
+        return sum(q.core is core and q.id in self.answers for q in self.questionnaire)
 
     def _left(self, core: bool, ids: Collection[str] | None) -> list[Question]:
         left = self.questionnaire.open(self.answers, core=core)

@@ -130,7 +130,7 @@ def test_a_written_file_reads_back_and_explains_itself(home: Path, papers: Path)
     path = home / "sub" / "answers.toml"
     write_answers(path, answers, "ja", settings={"rag.top_k": 7})
     text = path.read_text(encoding="utf-8")
-    assert "# AIに、いちばんしてほしいことは何ですか。" in text
+    assert "# AIに、いちばん任せたいことは何ですか。" in text
     assert 'data.path = "../papers"' in text
     assert '# data.changes = "yearly"  # 既定値' in text
     back = given(path, [])

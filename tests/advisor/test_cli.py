@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from advisor import cli
 from advisor.render import cells
 from advisor.texts import t
+from knowledge.catalog import texts
 
 
 def run(*words: str) -> Result:
@@ -84,6 +85,17 @@ def test_a_cp932_console_gets_plain_signs_for_what_it_lacks(home: Path) -> None:
     assert done.returncode == 0, done.stderr.decode("cp932")
     told = done.stdout.decode("cp932")
     assert "GPU" in told and "<=" in told and "?" not in told
+
+
+def test_every_character_of_the_japanese_texts_has_a_sign_that_cp932_holds() -> None:
+    lacking = {
+        character
+        for languages in texts.all_texts().values()
+        for character in languages["ja"]
+        if not character.encode("cp932", errors="ignore")
+    }
+    assert lacking <= set(cli._PLAIN)
+    assert "".join(cli._PLAIN[c] for c in lacking).encode("cp932")
 
 
 def test_without_a_terminal_okakae_alone_shows_help(home: Path) -> None:

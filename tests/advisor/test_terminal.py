@@ -143,7 +143,7 @@ def test_a_question_mark_shows_why_and_sources(terminal: Any) -> None:
 
 def test_a_wrong_line_is_told_and_asked_again(terminal: Any, home: Path, papers: Path) -> None:
     child = terminal("ask", "--answers", "a.toml", "--set", "goal=new_facts")
-    at_list(child, "どの言葉")
+    at_list(child, "何語")
     child.send(ENTER)
     at_line(child, "どのフォルダー")
     child.send("gone" + ENTER)

@@ -229,7 +229,7 @@ def test_a_question_mark_explains_a_line_and_a_list(
     terminal: Any, answered: Path, mark: str
 ) -> None:
     child = terminal("ask", "--answers", "a.toml", "--ask", "goal", "--ask", "budget_jpy")
-    at_list(child, "してほしいこと")
+    at_list(child, "任せたいこと")
     child.send(mark)
     child.expect_exact("この質問の理由")
     at_list(child, "根拠: ")

@@ -93,7 +93,7 @@ def test_no_color_leaves_no_colour(terminal: Any, answered: Path) -> None:
     seen = {}
     for name, value in (("NO_COLOR", "1"), ("COLORTERM", "")):
         child = terminal("ask", "--answers", "a.toml", "--ask", "goal", **{name: value})
-        at_list(child, "してほしいこと")
+        at_list(child, "任せたいこと")
         shown = child.before
         child.send(ENTER)
         child.expect_exact("回答を確かめてください")
