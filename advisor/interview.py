@@ -33,6 +33,9 @@ from knowledge.corpus.types import DataFacts
 if TYPE_CHECKING:
     from advisor.session import Session
 
+MOST_BLOCKERS = 3
+"""Reasons not to build that are named on the way; the advice names them all."""
+
 
 class Interview:
     """One questionnaire under way: the answers, how they were reached, and where they are kept."""
@@ -291,7 +294,7 @@ class Interview:
 
     def _show_interim(self, n_left: int) -> list[str]:
         """The advice so far; returns the open questions that could change it."""
-        from advisor.sharpen import Advice, first, road_name
+        from advisor.sharpen import Advice, blockers, first, road_name
 
         advice = Advice(self.questionnaire, self.answers, self._machine, self._data_facts)
         try:
@@ -303,6 +306,8 @@ class Interview:
         best = first(now)
         if best is None:
             say("wizard.interim.none")
+            for why in blockers(now)[:MOST_BLOCKERS]:
+                click.echo(listed(why, stream=sys.stderr), err=True)
         else:
             say("wizard.interim", road=road_name(best), sure=percent(best.confidence))
         turns = advice.turns(now)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from advisor.render import ascii_only, clipped, columns, paragraph, safe
+from advisor.render import ascii_only, clipped, columns, safe, wrap_ja
 from advisor.texts import t
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def agreed(question: str, *, plain: bool) -> bool:
     return answer == "yes"
 
 
-def _told(text: str) -> None:
-    click.echo(paragraph(text, stream=sys.stderr), err=True)
+def _told(text: str, *, indent: str = "") -> None:
+    click.echo(wrap_ja(safe(text, sys.stderr), columns(), indent=indent), err=True)
 
 
 class NumberedAsker:
@@ -88,7 +88,7 @@ class NumberedAsker:
             reason = (
                 f" [{t('prompt.impossible', why=choice.impossible)}]" if choice.impossible else ""
             )
-            _told(f"{mark}{number:>3}) {choice.title}{reason}")
+            _told(f"{mark}{number:>3}) {choice.title}{reason}", indent="      ")
         while True:
             line = self._line(t("prompt.number"))
             if isinstance(line, Command):
@@ -105,8 +105,8 @@ class NumberedAsker:
         self, default: str, fault: Callable[[str], str | None], label: str = ""
     ) -> str | Command:
         while True:
-            shown = f"{label or t('prompt.answer')}{f' [{default}]' if default else ''}"
-            line = self._line(shown)
+            asked = (label or t("prompt.answer")).removesuffix(":")
+            line = self._line(f"{asked} [{default}]" if default else asked)
             if isinstance(line, Command):
                 return line
             answer = line or default

@@ -111,6 +111,12 @@ def first(made: Recommendation) -> Option | None:
     return made.options[0] if made.chosen is not None and made.options else None
 
 
+def blockers(made: Recommendation) -> tuple[str, ...]:
+    """Why roads are ruled out, each reason once, that of the best road first."""
+    reasons = (reason for option in made.options for reason in option.reasons)
+    return tuple(dict.fromkeys(r.text for r in reasons if r.effect == "blocks"))
+
+
 def road_name(option: Option) -> str:
     """A road as people read it: its approach, and its form where it has one."""
     name = t(f"advice.approach.{option.approach}")

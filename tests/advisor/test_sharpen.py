@@ -8,7 +8,7 @@ from companies import data, machine
 from advisor.needs import needs
 from advisor.questions import Questionnaire
 from advisor.recommend import recommend
-from advisor.sharpen import SURER_BY, Advice, compare, first
+from advisor.sharpen import SURER_BY, Advice, blockers, compare, first
 from advisor.types import Answer, Answers
 from knowledge.catalog.loader import load
 
@@ -67,6 +67,14 @@ def test_something_is_told_where_an_answer_matters_and_nothing_where_none_does()
     assert told, "a company that could use hosted models is told so"
     now = advice(CASES[0]).now()
     assert compare(load("questions")["skills"], "none", now, now) is None
+
+
+def test_where_nothing_can_be_built_it_says_why() -> None:
+    nothing = Answers({"goal": Answer("goal", "new_facts", "asked")})
+    nothing = nothing.with_answer(Answer("data.kind", "none", "asked"))
+    made = Advice(Questionnaire(), nothing, machine(), None).now()
+    assert first(made) is None
+    assert len(blockers(made)) == len(set(blockers(made))) > 0
 
 
 def test_every_step_to_try_is_a_possible_answer() -> None:

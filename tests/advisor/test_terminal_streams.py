@@ -62,7 +62,7 @@ def test_a_cp932_terminal_asks_and_understands(terminal: Any, answered: Path, pl
     assert "?" not in lines(child.before)[0]
     child.send(ENTER)
     child.expect_exact("何円まで")
-    child.expect_exact("回答:" if plain else READY)
+    child.expect_exact("回答 [100000]: " if plain else READY)
     child.send("３万" + ENTER if plain else EMPTY_LINE + "３万" + ENTER)
     child.expect_exact("30,000 円")
     child.expect_exact("番号（" if plain else READY)
@@ -79,7 +79,7 @@ def test_the_c_locale_asks_and_understands_japanese(
         **{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     )
     child.expect_exact("何円まで")
-    child.expect_exact("回答:" if plain else READY)
+    child.expect_exact("回答 [100000]: " if plain else READY)
     child.send("３万" + ENTER if plain else EMPTY_LINE + "３万" + ENTER)
     child.expect_exact("30,000 円")
     child.expect_exact("番号（" if plain else READY)
