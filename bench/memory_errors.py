@@ -34,13 +34,14 @@ def _memory(setup: Setup, model: str) -> Memory:
 
 def compare(rows: Iterable[Mapping[str, Any]], configs: Mapping[str, Any]) -> dict[str, Any]:
     """Every row beside its estimate, and the statistics by method, by family and by both."""
-    held = [
-        against(row, estimate_of(setup_of(row), configs))
-        for row in rows
-        if "error" not in row and not row.get("out_of_memory")
-    ]
+    sound = [row for row in rows if "error" not in row]
+    estimates = {row["name"]: estimate_of(setup_of(row), configs) for row in sound}
+    ran = [row for row in sound if not row.get("out_of_memory")]
+    held = [against(row, estimates[row["name"]]) for row in ran]
     return {
         "all": statistics_of(held),
+        "by_part": grouped([row for row in held if row["part"]], lambda row: row["part"]),
+        "fits": [said(row, estimates[row["name"]]) for row in sound if row.get("card_bytes")],
         "by_method": grouped(held, lambda row: row["method"]),
         "by_family": grouped(held, lambda row: row["family"]),
         "by_both": grouped(held, lambda row: f"{row['family']} {row['method']}"),
@@ -93,6 +94,20 @@ def against(row: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
     return held
 
 
+def said(row: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
+    """Whether the estimate called the card large enough, and whether it was: the promise made."""
+    card = row.get("cap_gib") or row["card_bytes"] / GIB
+    estimate = memory.estimate
+    word = "fits" if estimate.high <= card else "does not fit" if estimate.low > card else "unsure"
+    return {
+        "name": row["name"],
+        "card_gib": round(card, 2),
+        "high_gib": round(estimate.high, 2),
+        "said": word,
+        "out_of_memory": bool(row.get("out_of_memory")),
+    }
+
+
 def grouped(
     held: Sequence[Mapping[str, Any]], by: Callable[[Mapping[str, Any]], str]
 ) -> dict[str, Any]:
@@ -125,7 +140,7 @@ def show(comparison: Mapping[str, Any]) -> None:
     """A table a person reads: every group, then every row that misses the goal."""
     print(f"{'':34}{'n':>4}{'median':>9}{'worst':>9}{'bias':>8}{'inside':>8}{'±':>8}")
     groups = [("all", comparison["all"])]
-    for part in ("by_method", "by_family", "by_both"):
+    for part in ("by_part", "by_method", "by_family", "by_both"):
         groups += comparison[part].items()
     for name, found in groups:
         if found["n"]:
@@ -133,6 +148,12 @@ def show(comparison: Mapping[str, Any]) -> None:
                 f"{name:34}{found['n']:4}{found['median']:9.1%}{found['worst']:+9.1%}"
                 f"{found['bias']:+8.1%}{found['coverage']:8.0%}{found['half_width']:8.1%}"
             )
+    broken = [row["name"] for row in comparison["fits"] if row["out_of_memory"]]
+    promised = [row for row in comparison["fits"] if row["said"] == "fits"]
+    if comparison["fits"]:
+        false = [row["name"] for row in promised if row["out_of_memory"]]
+        print(f"said to fit: {len(promised)}, of these out of memory: {len(false)} {false}")
+        print(f"out of memory in all: {len(broken)} of {len(comparison['fits'])}")
     missed = [row for row in comparison["rows"] if abs(row["error"]) > GOALS["worst"]]
     for row in sorted(missed, key=lambda row: -abs(row["error"])):
         phases = ", ".join(f"{name} {error:+.0%}" for name, error in row["phase_errors"].items())

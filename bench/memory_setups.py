@@ -40,7 +40,8 @@ class Setup:
     @property
     def config(self) -> dict[str, Any]:
         """What `AutoConfig.for_model` takes, `model_type` included."""
-        return SHAPES[self.shape] if self.shape in SHAPES else config_of(load("models")[self.shape])
+        made = SHAPES | SMOKE
+        return made[self.shape] if self.shape in made else config_of(load("models")[self.shape])
 
     @property
     def family(self) -> str:
@@ -87,9 +88,10 @@ def write_config(config: Mapping[str, Any], folder: Path) -> Path:
     return path
 
 
-# Scaled-down shapes (3 to 8 layers, 256 to 768 wide), one of each way of building a decoder: grouped and
-# full attention heads, tied and untied heads, gated and plain MLPs, vocabularies of 32k to 262k.
-SHAPES: Mapping[str, dict[str, Any]] = {
+# Scaled-down shapes (4 to 8 layers, 256 to 768 wide), one of each way of building a decoder:
+# grouped and full attention heads, tied and untied heads, gated and plain MLPs, vocabularies of
+# 32k to 262k.
+SHAPES: dict[str, dict[str, Any]] = {
     "llama-32k": {
         "model_type": "llama",
         "vocab_size": 32000,
@@ -196,6 +198,19 @@ SHAPES: Mapping[str, dict[str, Any]] = {
         "num_attention_heads": 8,
         "max_position_embeddings": 2048,
         "tie_word_embeddings": False,
+    },
+}
+# Small enough to see in half a minute that everything works before a GPU is hired.
+SMOKE: dict[str, dict[str, Any]] = {
+    "smoke": {
+        "model_type": "llama",
+        "vocab_size": 1024,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "tie_word_embeddings": True,
     },
 }
 # Six set-ups a shape: every method with and without checkpointing, each with its own batch and

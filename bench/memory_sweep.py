@@ -1,4 +1,4 @@
-"""Runs set-ups one by one, each in a process of its own with a time limit; goes on where it left off."""
+"""Runs set-ups, each in a process of its own with a time limit; goes on where it left off."""
 
 from __future__ import annotations
 

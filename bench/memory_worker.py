@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from advisor.errors import OkakaeError
 from bench.memory_model import FIRST_WORD, write_model
 from bench.memory_record import GIB, CpuRecord, CudaRecord
 from bench.memory_setups import Setup, as_document, setup_of
@@ -36,8 +37,6 @@ def measure(setup: Setup, folder: Path) -> dict[str, Any]:
     from executors.models import quiet_libraries
 
     with quiet_libraries():
-        import torch
-
         from executors.finetune import recipe
         from executors.models import load
 
@@ -78,9 +77,20 @@ def measure(setup: Setup, folder: Path) -> dict[str, Any]:
                 "losses": [e["loss"] for e in trained.losses if "loss" in e],
                 "eval_losses": [e["eval_loss"] for e in trained.losses if "eval_loss" in e],
             }
-        except torch.OutOfMemoryError:
+        except (RuntimeError, OkakaeError) as error:
+            if not _out_of_memory(error):
+                raise
             row["out_of_memory"] = True
     return {**row, **record.result(), "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """By torch's own class, by loading's message, or by the driver's text (bitsandbytes)."""
+    import torch
+
+    if isinstance(error, OkakaeError):
+        return error.ref == "model-too-big"
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
 
 
 def _watch_trainer(record: CpuRecord | CudaRecord) -> None:
