@@ -164,7 +164,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "num_hidden_layers": 6,
         "num_attention_heads": 8,
         "num_key_value_heads": 8,
-        "partial_rotary_factor": 0.4,
+        "partial_rotary_factor": 0.5,
         "tie_word_embeddings": False,
     },
     "phi3-100k": {
