@@ -137,12 +137,7 @@ def fitcheck_llm(case: Case) -> Answer:
         ModelConfig(
             name="model",
             num_params=shape["params"],
-            hidden_size=shape["hidden"],
-            num_layers=shape["layers"],
-            num_attention_heads=shape["heads"],
-            num_kv_heads=shape["kv_heads"],
-            intermediate_size=shape["inner"],
-            vocab_size=shape["vocab"],
+            **_named(shape),
             head_dim=shape["head_dim"],
             tie_word_embeddings=shape["tied"],
         ),
@@ -179,12 +174,7 @@ def ftuneai(case: Case) -> Answer:
         ModelSpec(
             name="model",
             parameters=shape["params"],
-            hidden_size=shape["hidden"],
-            num_layers=shape["layers"],
-            num_attention_heads=shape["heads"],
-            num_kv_heads=shape["kv_heads"],
-            intermediate_size=shape["inner"],
-            vocab_size=shape["vocab"],
+            **_named(shape),
             max_seq_length=shape["context"],
             default_dtype=case["precision"],
         ),
@@ -210,12 +200,7 @@ def fitscout(case: Case) -> Answer:
     found = estimate_memory(
         ModelProfile(
             params=shape["params"],
-            num_layers=shape["layers"],
-            hidden_size=shape["hidden"],
-            num_attention_heads=shape["heads"],
-            num_kv_heads=shape["kv_heads"],
-            intermediate_size=shape["inner"],
-            vocab_size=shape["vocab"],
+            **_named(shape),
             tie_word_embeddings=shape["tied"],
             dtype_bytes=4 if case["precision"] == "fp32" else 2,
         ),
@@ -273,6 +258,18 @@ PEERS: dict[str, Callable[[Case], Answer]] = {
     "hf-vram-calc": hf_vram_calc,
     "llm-analysis": llm_analysis,
 }
+
+
+def _named(shape: dict[str, Any]) -> dict[str, int]:
+    """A model's dimensions by the names that several peers share."""
+    return {
+        "hidden_size": shape["hidden"],
+        "num_layers": shape["layers"],
+        "num_attention_heads": shape["heads"],
+        "num_kv_heads": shape["kv_heads"],
+        "intermediate_size": shape["inner"],
+        "vocab_size": shape["vocab"],
+    }
 
 
 def _same(gib: float) -> Answer:
