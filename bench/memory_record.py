@@ -100,7 +100,6 @@ class CudaRecord:
 
         torch.cuda.init()
         torch.cuda.synchronize()
-        self._free_before = torch.cuda.mem_get_info()[0]
         self._phase = "load"
         self._allocated: dict[str, int] = {}
         self._reserved = self._device = 0
