@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-ALL = ("startup", "retrieval", "roads")
+ALL = ("startup", "retrieval", "roads", "evidence")
 
 
 def main() -> None:
-    for name in sys.argv[1:] or ALL:
+    flags = [word for word in sys.argv[1:] if word.startswith("--")]
+    for name in [word for word in sys.argv[1:] if word not in flags] or ALL:
         print(f"== {name}", flush=True)
-        sys.argv = [f"bench.{name}"]
+        sys.argv = [f"bench.{name}", *flags]
         import_module(f"bench.{name}").main()
 
 
