@@ -87,13 +87,15 @@ def facts_of_study(known: APriori) -> dict[str, Any]:
     material = known.corpus_size or ""
     frontier = known.frontier_api_is_an_option
     few = _FEW_EACH.search(material)
+    # Pairs are something to read where the goal is to answer with facts, as for a company.
+    readable = ("documents", "qa_pairs") if known.goal == "new_facts" else ("documents",)
     changes = _FRESHNESS.get(known.freshness or "", known.freshness)
     tokens = known.corpus_tokens if known.corpus_tokens is not None else _tokens(material)
     return {
         "goal": known.goal,
         "breadth": known.breadth,
         "data_kind": known.data_kind,
-        "has_documents": None if known.data_kind is None else known.data_kind == "documents",
+        "has_documents": None if known.data_kind is None else known.data_kind in readable,
         "n_examples": FEW if known.n_examples is None and few else known.n_examples,
         "corpus_tokens": tokens,
         "window_share": _window_share(tokens, material, known.base_model or "", frontier),

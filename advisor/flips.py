@@ -69,7 +69,8 @@ def winner(ranked: tuple[Ranked, ...]) -> Ranked | None:
 def road_label(item: Ranked) -> str:
     """The road's name for people, with its method where it has one."""
     name = t(f"advice.approach.{item.road.approach}")
-    return f"{name} / {t(f'advice.form.{item.road.method}')}" if item.road.method else name
+    form = item.road.method or item.road.variant
+    return f"{name} / {t(f'advice.form.{form}')}" if form else name
 
 
 Alteration = tuple[str, str, Any, str, Needs]

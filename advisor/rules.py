@@ -132,21 +132,24 @@ def facts_of(needs: Needs, *, base_params_b: float | None = None) -> dict[str, A
         base_params_b: size of the base model in 1e9 parameters, if one is at hand.
     """
     has_documents = _has_documents(needs)
-    window = comfortable_window(needs)
-    share = needs.corpus_tokens / window if has_documents and needs.corpus_tokens else None
+    tokens = material_tokens(needs)
+    share = tokens / comfortable_window(needs) if has_documents and tokens else None
     return {
         "goal": needs.goal,
         "language": needs.language,
         "data_kind": needs.data_kind,
         "has_documents": has_documents,
+        "changes": needs.changes,
         "changes_per_year": CHANGES_PER_YEAR.get(needs.changes or ""),
         "citations": needs.citations,
         "confidential": needs.confidential,
         "frontier": needs.may_send,
-        # A company's own papers are what no public model was trained on.
-        "long_tail": True if has_documents else None,
+        "breadth": needs.breadth,
+        "shift": needs.shift,
+        "per_person": needs.per_person,
         "n_examples": needs.n_examples,
         "n_classes": needs.n_classes,
+        "labels_per_class": _labels_per_class(needs),
         "corpus_tokens": needs.corpus_tokens,
         "window_share": share,
         "base_params_b": base_params_b,
@@ -160,6 +163,21 @@ def facts_of(needs: Needs, *, base_params_b: float | None = None) -> dict[str, A
     }
 
 
+def _labels_per_class(needs: Needs) -> float | None:
+    if not needs.n_classes or needs.n_examples is None:
+        return None
+    return needs.n_examples / needs.n_classes
+
+
+def material_tokens(needs: Needs) -> int | None:
+    """How much there is to read: the documents, or for facts the known pairs where those are all."""
+    data = needs.data
+    pairs = needs.goal == "new_facts" and data is not None and not data.n_documents
+    if data is not None and pairs:
+        return round(data.n_qa_pairs * data.example_tokens_mean) or None
+    return needs.corpus_tokens
+
+
 def comfortable_window(needs: Needs) -> int:
     """How many tokens of material the best permitted model takes in at once."""
     if needs.may_send:
@@ -170,8 +188,10 @@ def comfortable_window(needs: Needs) -> int:
 
 
 def _has_documents(needs: Needs) -> bool | None:
+    """Whether there is something to read; pairs count where the goal is to answer with facts."""
+    pairs = needs.goal == "new_facts"
     if needs.data is not None:
-        return needs.data.n_documents > 0
+        return needs.data.n_documents > 0 or (pairs and needs.data.n_qa_pairs > 0)
     if needs.data_kind is None:
         return None
-    return needs.data_kind == "documents"
+    return needs.data_kind == "documents" or (pairs and needs.data_kind == "qa_pairs")

@@ -70,7 +70,7 @@ def candidate_plans(
     """Plans for prompting, RAG and the best runnable tuning, as the recommendation ranks them."""
     from advisor.answers import gather
     from advisor.needs import needs
-    from advisor.plan import EXECUTORS, make_plan, save_plan
+    from advisor.plan import make_plan, save_plan
     from advisor.recommend import recommend
 
     gathered = gather(session, answers, sets)
@@ -79,8 +79,7 @@ def candidate_plans(
     paths: list[Path] = []
     seen: set[str] = set()
     for option in recommendation.options:
-        runnable = option.approach in EXECUTORS and option.method in (None, "full", "lora", "qlora")
-        if option.blocked_by or not runnable or option.approach in seen:
+        if option.blocked_by or not option.runnable or option.approach in seen:
             continue
         seen.add(option.approach)
         path = folder / "plans" / f"{option.method or option.approach}.json"

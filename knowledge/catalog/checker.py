@@ -213,7 +213,12 @@ def _rules() -> Parts:
     for id_, rule in load("rules").items():
         for fault, values in faults_of(rule.when, facts):
             yield Finding("rules", id_, f"finding.condition-{fault}", values)
-        for road in (*rule.effects, *rule.blocks):
+        for name, ends in rule.ramp.items():
+            if facts.get(name) != "number":
+                yield Finding("rules", id_, "finding.condition-no-fact", {"fact": name})
+            elif len(ends) != 2 or ends[0] == ends[1] or min(ends) <= 0:
+                yield Finding("rules", id_, "finding.condition-never", {"fact": name})
+        for road in (*rule.effects, *rule.prior, *rule.blocks):
             if road not in APPROACHES and road not in forms:
                 yield Finding("rules", id_, "finding.no-such", {"field": "effects", "ref": road})
         for name, refs in (("sources", rule.sources), ("against", rule.against)):
@@ -230,8 +235,14 @@ _ANSWERED: Mapping[str, str] = {
     "confidential": "confidential",
     "skills": "skills",
 }
-_YES_NO = ("citations", "has_documents", "frontier", "long_tail")
+_YES_NO = ("citations", "has_documents", "frontier", "per_person")
+_CODED: Mapping[str, tuple[str, ...]] = {
+    "breadth": ("narrow", "medium", "broad"),
+    "shift": ("in_domain", "out_of_domain"),
+}
 _NUMBERS = (
+    "changes_per_year",
+    "labels_per_class",
     "n_examples",
     "n_classes",
     "corpus_tokens",
@@ -252,7 +263,7 @@ def rule_facts() -> Facts:
     facts: dict[str, tuple[Any, ...] | str] = {
         name: questions[id_].choices for name, id_ in _ANSWERED.items() if id_ in questions
     }
-    facts |= {name: (True, False) for name in _YES_NO}
+    facts |= {name: (True, False) for name in _YES_NO} | _CODED
     return facts | dict.fromkeys(_NUMBERS, "number")
 
 
