@@ -17,11 +17,11 @@ TIE = 0.1
 # Each fact that nobody gave and that could turn the order takes this share of the certainty.
 LOST_PER_UNKNOWN = 0.07
 # Advice is never called certain: clear rules went the other way in about one study of twenty, so a
-# tenth of every certainty is spread evenly over the approaches.
+# tenth of every certainty is spread evenly over the approaches (over two where only one is left).
 LAPSE = 0.1
 # Scores are divided by this before they become certainties. Fitted to the studies that each set of
 # rules had not seen: `python -m bench evidence --fit`, 2026-11-24.
-TEMPERATURE = 0.38
+TEMPERATURE = 0.36
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def shares(scores: Mapping[str, float]) -> dict[str, float]:
 def certainties(scores: Mapping[str, float], temperature: float = TEMPERATURE) -> dict[str, float]:
     """How likely each approach is the best of those compared, from scores in log-odds."""
     sharp = shares({key: value / temperature for key, value in scores.items()})
-    return {key: (1 - LAPSE) * share + LAPSE / len(sharp) for key, share in sharp.items()}
+    return {key: (1 - LAPSE) * share + LAPSE / max(2, len(sharp)) for key, share in sharp.items()}
 
 
 def confidences(ranked: Sequence[Ranked], unknown: int) -> dict[Road, float]:
