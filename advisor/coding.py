@@ -30,9 +30,6 @@ _FITS = re.compile(r"\bfits?\b(?: \w+){0,3} (?:window|context|prompt)", re.I)
 _EXCEEDS = re.compile(
     r"\b(?:beyond|exceeds?|over|larger than|longer than)\b(?: \w+){0,2} (?:window|context)", re.I
 )
-_PER_PERSON = re.compile(
-    r"\bper[- ](?:user|person|customer|author|employee|student|speaker|client)\b", re.I
-)
 _FEW_EACH = re.compile(r"\bfew \w+ (?:per|for each|of each) \w+", re.I)
 FEW = 20
 """What "few" examples stand for: below every threshold at which tuning starts."""
@@ -101,7 +98,6 @@ def facts_of_study(known: APriori) -> dict[str, Any]:
         "window_share": _window_share(tokens, material, known.base_model or "", frontier),
         "changes_per_year": CHANGES_PER_YEAR.get(changes or ""),
         "citations": known.needs_citations,
-        "per_person": True if _PER_PERSON.search(material) else None,
         "shift": known.eval_shift,
         "language": known.language,
         "frontier": frontier,

@@ -117,6 +117,13 @@ def _choices(needs: Needs) -> Iterator[Alteration]:
         if value != needs.changes:
             label = t(f"question.data.changes.choice.{value}")
             yield "data.changes", "changes", value, label, replace(needs, changes=value)
+    for value in load("questions")["task.breadth"].choices:
+        if value != needs.breadth:
+            label = t(f"question.task.breadth.choice.{value}")
+            yield "task.breadth", "breadth", value, label, replace(needs, breadth=value)
+    if needs.shift != "out_of_domain" and needs.n_examples:
+        altered = replace(needs, shift="out_of_domain")
+        yield "data.like_use", "like_use", "no", "", altered
     if needs.citations is not True:
         yield "citations", "citations.yes", "yes", "", replace(needs, citations=True)
     else:

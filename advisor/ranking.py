@@ -21,7 +21,7 @@ LOST_PER_UNKNOWN = 0.07
 LAPSE = 0.1
 # Scores are divided by this before they become certainties. Fitted to the studies that each set of
 # rules had not seen: `python -m bench evidence --fit`, 2026-11-24.
-TEMPERATURE = 0.36
+TEMPERATURE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
