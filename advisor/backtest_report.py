@@ -65,8 +65,7 @@ def report(
         "temperature": TEMPERATURE,
         "picks": [_pick(pick) for pick in picks],
         "misses": [
-            _pick(pick)
-            | {"acceptable": list(pick.case.outcome.acceptable), "why": why(pick)}
+            _pick(pick) | {"acceptable": list(pick.case.outcome.acceptable), "why": why(pick)}
             for pick in picks
             if pick.case.outcome.weight and not pick.right
         ],

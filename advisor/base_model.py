@@ -173,7 +173,7 @@ def _hosted(approach: Approach, needs: Needs, estimator: Estimator) -> Api | Non
 
 @functools.cache
 def hosted_models() -> tuple[Api, ...]:
-    """Current hosted chat models up to the middle price class, one for each price, dearest first."""
+    """Hosted chat models up to the middle price class, one for each price, dearest first."""
     by_price: dict[float, Api] = {}
     for api in load("apis").values():
         price = api.input_usd_per_1m or 0.0

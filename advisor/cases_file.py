@@ -1,7 +1,7 @@
 """Reads a file of published comparisons (`cases:`) as JSON, TOML or YAML, whoever wrote it.
 
 What is missing or new in a case is taken as unknown and noted; a case without an outcome is asked
-about but not counted. What leaves nothing to ask is a fault, and all faults of the file come at once.
+about but not counted. What leaves nothing to ask is a fault; all faults of a file come at once.
 """
 
 from __future__ import annotations

@@ -180,9 +180,7 @@ def cases_of(studies: Mapping[str, Study]) -> tuple[Case, ...]:
             study.paper,
             study.year,
             Question(a_priori(study.facts)[0], study.option_classes),
-            Outcome(
-                study.acceptable, study.winner, 1.0 if study.scores_read else UNREAD_WEIGHT
-            ),
+            Outcome(study.acceptable, study.winner, 1.0 if study.scores_read else UNREAD_WEIGHT),
         )
         for study in studies.values()
         if study.decision == "approach"

@@ -9,7 +9,6 @@ from advisor.types import Approach, Method, Needs, Variant
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Method as MethodRecord
 
-
 MANY_EXAMPLES = 50
 """Fewer than this all fit into a prompt of a few (rule R9: many-shot starts there)."""
 

@@ -15,9 +15,9 @@ from advisor.ranking import Ranked
 from advisor.types import Estimate, Needs, Pilot
 
 CLOSE = 1.0
-"""Lead in log-odds under which a costlier road must first prove itself (judgement: odds of e to one)."""
+"""Lead in log-odds under which a costlier road must first prove itself (judgement)."""
 LEVEL = 0.5
-"""Lead under which the order says nothing (judgement: odds of 5 to 3)."""
+"""Lead under which the order says nothing (judgement)."""
 DIFFERENCE = 0.1
 """The gap between two roads that a pilot should show: what would justify the dearer one."""
 PAIRED_SD = 0.42

@@ -66,7 +66,9 @@ def find_option(recommendation: Recommendation, name: str | None) -> Option:
         for option in options:
             if option.rank == int(name):
                 return option
-    named = [option for option in options if name in (option.method, option.approach, option.variant)]
+    named = [
+        option for option in options if name in (option.method, option.approach, option.variant)
+    ]
     for option in sorted(named, key=lambda option: not option.runnable):
         return option
     known = [str(o.method or o.approach) for o in options]

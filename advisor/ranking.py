@@ -111,8 +111,7 @@ def confidences(ranked: Sequence[Ranked], unknown: int) -> dict[Road, float]:
     even = 1 / len(best) if best else 0.0
     kept = (1 - LOST_PER_UNKNOWN) ** unknown
     sure = {
-        approach: even + (certain - even) * kept
-        for approach, certain in certainties(best).items()
+        approach: even + (certain - even) * kept for approach, certain in certainties(best).items()
     }
     return {
         item.road: (

@@ -169,7 +169,7 @@ def _labels_per_class(needs: Needs) -> float | None:
 
 
 def material_tokens(needs: Needs) -> int | None:
-    """How much there is to read: the documents, or for facts the known pairs where those are all."""
+    """How much there is to read: the documents, or for facts the pairs where those are all."""
     data = needs.data
     pairs = needs.goal == "new_facts" and data is not None and not data.n_documents
     if data is not None and pairs:

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 from advisor.coding import APriori
 from advisor.evidence import Advice, Case, Pick, Question, advise, by_paper, cases_of, per_paper
@@ -23,7 +24,7 @@ BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 MOST_CONFIDENT = 0.7
 UNSEEN = 0.92
 """How much more seldom advice holds in studies that nobody looked at while the rules were written:
-the folk rule, fitted to nothing, agrees with .80 of these papers and with .74 of those kept apart."""
+the folk rule, fitted to nothing, agrees with .80 of these papers and .74 of those kept apart."""
 TEMPERATURES = tuple(round(0.3 + 0.02 * step, 2) for step in range(86))
 
 
@@ -104,8 +105,8 @@ class Bin:
 
 def reliability(picks: Sequence[Pick]) -> tuple[Bin, ...]:
     found = []
-    for low, high in zip(BINS, BINS[1:], strict=False):
-        inside = [p for p in picks if low <= p.advice.confidence < high or p.advice.confidence == high == 1]
+    for low, high in pairwise(BINS):
+        inside = [pick for pick in picks if low <= pick.advice.confidence < high]
         weight = sum(p.case.outcome.weight for p in inside)
         if weight:
             said = sum(p.case.outcome.weight * p.advice.confidence for p in inside) / weight
@@ -136,9 +137,7 @@ def interval(picks: Sequence[Pick], rounds: int = ROUNDS, seed: int = 0) -> tupl
         return math.nan, math.nan
     shares_ = [per_paper(group) for group in groups]
     draw = random.Random(seed)
-    means = sorted(
-        sum(draw.choices(shares_, k=len(shares_))) / len(shares_) for _ in range(rounds)
-    )
+    means = sorted(sum(draw.choices(shares_, k=len(shares_))) / len(shares_) for _ in range(rounds))
     return means[int(0.025 * rounds)], means[int(0.975 * rounds) - 1]
 
 

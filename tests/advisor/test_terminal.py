@@ -67,7 +67,7 @@ def test_the_whole_questionnaire(
     core(child, papers, lang)
     child.send("\x15３０，０００" + ENTER)  # Ctrl-U empties the line
     child.expect_exact("30,000")
-    at_list(child, "9 問" if lang == "ja" else "9 more", lang)
+    at_list(child, "10 問" if lang == "ja" else "10 more", lang)
     child.send(DOWN + ENTER)
     child.expect_exact("\x1b[?2004l")
     review = "回答を確かめてください" if lang == "ja" else "review your answers"
