@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date
 
@@ -331,6 +332,33 @@ def test_more_examples_never_lower_tuning(needs, more):
 
     before, after = scores(needs.n_examples or 0), scores((needs.n_examples or 0) + more)
     assert all(after[key] >= before[key] - 1e-9 for key in before)
+
+
+def place(ranked, *approaches):
+    """Where the first open road of these approaches stands; after everything if none is open."""
+    open_ = [item.road.approach for item in ranked if not item.blockers]
+    return next((at for at, one in enumerate(open_) if one in approaches), math.inf)
+
+
+@settings(max_examples=60, deadline=None)
+@given(companies(), st.integers(1, 20_000))
+def test_more_examples_never_put_tuning_lower_in_a_recommendation(needs, more):
+    """Alone or with retrieval; estimates stay, as a longer training may cost too much."""
+    estimator, n = Estimator(), needs.n_examples or 0
+    fewer = rank(replace(needs, n_examples=n), estimator)
+    larger = rank(replace(needs, n_examples=n + more), estimator)
+    tuned = ("fine_tuning", "hybrid")
+    assert place(larger, *tuned) <= place(fewer, *tuned)
+    open_ = {i.road.key for i in fewer if not i.blockers and i.road.approach in tuned}
+    assert open_ <= {i.road.key for i in larger if not i.blockers}
+
+
+@settings(max_examples=60, deadline=None)
+@given(companies())
+def test_faster_change_never_puts_retrieval_lower_in_a_recommendation(needs):
+    estimator = Estimator()
+    places = [place(rank(replace(needs, changes=changes), estimator), "rag") for changes in CHANGES]
+    assert places == sorted(places, reverse=True)
 
 
 @settings(max_examples=25, deadline=None)
