@@ -30,6 +30,9 @@ _FITS = re.compile(r"\bfits?\b(?: \w+){0,3} (?:window|context|prompt)", re.I)
 _EXCEEDS = re.compile(
     r"\b(?:beyond|exceeds?|over|larger than|longer than)\b(?: \w+){0,2} (?:window|context)", re.I
 )
+_PER_PERSON = re.compile(
+    r"\bper[- ](?:user|person|customer|author|employee|student|speaker|client)\b", re.I
+)
 _FEW_EACH = re.compile(r"\bfew \w+ (?:per|for each|of each) \w+", re.I)
 FEW = 20
 """What "few" examples stand for: below every threshold at which tuning starts."""
@@ -83,7 +86,6 @@ def facts_of_study(known: APriori) -> dict[str, Any]:
     """The facts that rules may name; what a study does not state stays unknown."""
     material = known.corpus_size or ""
     frontier = known.frontier_api_is_an_option
-    few = _FEW_EACH.search(material)
     # Pairs are something to read where the goal is to answer with facts, as for a company.
     readable = ("documents", "qa_pairs") if known.goal == "new_facts" else ("documents",)
     changes = _FRESHNESS.get(known.freshness or "", known.freshness)
@@ -93,16 +95,27 @@ def facts_of_study(known: APriori) -> dict[str, Any]:
         "breadth": known.breadth,
         "data_kind": known.data_kind,
         "has_documents": None if known.data_kind is None else known.data_kind in readable,
-        "n_examples": FEW if known.n_examples is None and few else known.n_examples,
+        "n_examples": _examples(known),
         "corpus_tokens": tokens,
         "window_share": _window_share(tokens, material, known.base_model or "", frontier),
         "changes_per_year": CHANGES_PER_YEAR.get(changes or ""),
         "citations": known.needs_citations,
+        "per_person": True if _PER_PERSON.search(material) else None,
         "shift": known.eval_shift,
         "language": known.language,
         "frontier": frontier,
         "base_params_b": known.base_params_b or _params_b(known.base_model or ""),
     }
+
+
+def _examples(known: APriori) -> float | None:
+    """How many examples there are to learn from; papers show how to write, not how to program."""
+    if known.n_examples is not None:
+        return known.n_examples
+    if _FEW_EACH.search(known.corpus_size or ""):
+        return FEW
+    programs = known.goal in ("code", "tool_use")
+    return 0 if programs and known.data_kind == "documents" else None
 
 
 def _tokens(text: str) -> float | None:

@@ -124,6 +124,8 @@ def _choices(needs: Needs) -> Iterator[Alteration]:
     if needs.shift != "out_of_domain" and needs.n_examples:
         altered = replace(needs, shift="out_of_domain")
         yield "data.like_use", "like_use", "no", "", altered
+    if needs.per_person is not True and needs.goal in ("style_or_tone", "output_format"):
+        yield "data.per_person", "per_person", "yes", "", replace(needs, per_person=True)
     if needs.citations is not True:
         yield "citations", "citations.yes", "yes", "", replace(needs, citations=True)
     else:

@@ -67,6 +67,7 @@ def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None
         unknowns=_unknowns(answers, values),
         breadth=_text(values.get("task.breadth")),
         shift=_SHIFT.get(str(values.get("data.like_use"))),
+        per_person=_flag(values.get("data.per_person")),
         model=None if model == "auto" else model,
     )
 

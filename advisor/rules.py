@@ -146,6 +146,7 @@ def facts_of(needs: Needs, *, base_params_b: float | None = None) -> dict[str, A
         "frontier": needs.may_send,
         "breadth": needs.breadth,
         "shift": needs.shift,
+        "per_person": needs.per_person,
         "n_examples": needs.n_examples,
         "n_classes": needs.n_classes,
         "labels_per_class": _labels_per_class(needs),

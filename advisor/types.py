@@ -115,6 +115,8 @@ class Needs:
     """narrow (one task, one form), medium (one field), broad (anything)."""
     shift: str | None = None
     """in_domain, or out_of_domain where real use will differ from the examples."""
+    per_person: bool | None = None
+    """Whether each person or customer has texts of their own that the answers must follow."""
     model: str | None = None
     """The base model the user insists on: `starter`, a folder, a catalog or hub id."""
 

@@ -235,7 +235,7 @@ _ANSWERED: Mapping[str, str] = {
     "confidential": "confidential",
     "skills": "skills",
 }
-_YES_NO = ("citations", "has_documents", "frontier")
+_YES_NO = ("citations", "has_documents", "frontier", "per_person")
 _CODED: Mapping[str, tuple[str, ...]] = {
     "breadth": ("narrow", "medium", "broad"),
     "shift": ("in_domain", "out_of_domain"),
