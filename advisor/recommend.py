@@ -7,19 +7,22 @@ from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
-from advisor.base_model import Estimator
+from advisor.base_model import Base, Estimator
 from advisor.blockers import nothing_to_build_from
 from advisor.flips import MOST_FLIPS, flips, winner
+from advisor.needs import FACTS_GOALS
 from advisor.options import runnable
 from advisor.pilot import pilot
 from advisor.ranking import Ranked, confidences, rank
 from advisor.rules import Fired, facts_of
 from advisor.texts import t
 from advisor.types import Effect, Needs, Option, Pilot, Reason, Recommendation
-from knowledge.catalog.loader import load, stamp
+from knowledge.catalog.loader import find_model, load, stamp
 
 REVIEW_AFTER_MONTHS = 6
 """General models overtake tuned ones within about a year (IgakuQA, pfnmed2025)."""
+UNCOUNTED = 4
+"""Examples that nobody counted cost as much certainty as this many open questions (judgement)."""
 MOST_REASONS = 4
 """Reasons for a road that are shown, beside the strongest one against it."""
 
@@ -35,7 +38,8 @@ def recommend(needs: Needs, *, today: date | None = None) -> Recommendation:
     ranked = rank(needs, estimator)
     turning = flips(needs, ranked, estimator)
     unknowns = _unknowns(needs, {flip.fact for flip in turning})
-    sure = confidences(ranked, len(unknowns))
+    uncounted = needs.n_examples is None and needs.goal not in FACTS_GOALS
+    sure = confidences(ranked, len(unknowns) + UNCOUNTED * uncounted)
     best = winner(ranked)
     options = tuple(
         _option(place, item, sure[item.road], needs) for place, item in enumerate(ranked, start=1)
@@ -72,6 +76,21 @@ def _option(place: int, item: Ranked, confidence: float, needs: Needs) -> Option
         reasons=(*item.blockers, *_reasons(item.fired)),
         estimates=item.estimates,
         runnable=runnable(item.road, needs),
+        base_why=_base_why(item.base, needs),
+    )
+
+
+def _base_why(base: Base, needs: Needs) -> str:
+    """Size, language and licence of a catalog's model, in one sentence."""
+    model = find_model(base.model_id)
+    if model is None or model.local:
+        return ""
+    first = needs.language in model.languages[:2] and "multilingual" not in model.languages
+    return t(
+        "advice.base.adapted" if needs.language == "ja" and first else "advice.base.general",
+        model=model.id,
+        params=f"{model.params / 1e9:.1f}",
+        licence=", ".join(t(f"licence.{id_.strip()}.name") for id_ in model.licence.split(",")),
     )
 
 
@@ -115,8 +134,9 @@ def _first_steps(
         steps += ["tune"] if needs.n_examples else ["collect-examples"]
     else:
         steps += ["rag", "tune"] if needs.data_kind != "none" else ["tune"]
-    if best.road.approach == "fine_tuning":
-        steps += ["quality", "overfitting", "forgetting"]
+    if best.road.approach in ("fine_tuning", "hybrid"):
+        steps += ["quality", "overfitting"]
+        steps += [] if best.road.method == "encoder" else ["forgetting"]
     texts = [t(f"step.{step}") for step in steps]
     if trial is not None:
         texts.append(_pilot_text(trial, options))
@@ -127,7 +147,7 @@ def _first_steps(
     share = facts_of(needs)["window_share"]
     if share is not None and share <= 1 and best.road.approach == "rag":
         texts.append(t("step.whole-corpus", tokens=f"{needs.corpus_tokens or 0:,}"))
-    if best.road.approach in ("rag", "fine_tuning"):
+    if best.road.approach != "prompting":
         texts.append(t("step.hybrid"))
     return tuple(texts)
 

@@ -38,6 +38,7 @@ def show_recommendation(recommendation: Recommendation, session: Session) -> Non
     page.ranking(options, best)
     if best is not None:
         page.reasons(best)
+        page.items("advice.base.title", [best.base_why] if best.base_why else [])
         page.estimates(best)
     page.blocked(options)
     page.items("advice.changes", recommendation.changes_if)

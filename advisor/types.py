@@ -170,6 +170,8 @@ class Option:
     estimates: Mapping[str, Estimate]
     runnable: bool = True
     """Whether this version of okakae can carry it out; advice does not depend on it."""
+    base_why: str = ""
+    """Why this base model: size, language, licence; empty where the catalog does not hold it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -455,3 +455,16 @@ def test_a_cheaper_hosted_model_where_the_dearest_breaks_the_budget():
     assert not rich.blocked_by
     assert not poor.blocked_by
     assert poor.estimates["cost_jpy"].low < rich.estimates["cost_jpy"].low
+
+
+def test_examples_that_nobody_counted_make_tuning_less_sure():
+    counted = company(data(rewrites=3_000), goal="style_or_tone", vram_gib=15)
+    vague = replace(counted, data=None, n_examples=None)
+    assert recommend(vague).options[0].confidence < recommend(counted).options[0].confidence
+
+
+def test_the_base_model_is_given_with_size_and_licence():
+    japanese = company(TONE, vram_gib=15, goal="style_or_tone")
+    best = recommend(japanese).options[0]
+    assert best.base_model in best.base_why
+    assert "日本語向け" in best.base_why
