@@ -23,7 +23,7 @@ UNITS: Mapping[str, float] = {"A": 1.2, "B": 0.9, "C": 0.6, "D": 0.3}
 """Log-odds that one unit of a prior stands for, by the strength of its evidence (judgement)."""
 PRECISION = 2.0
 """Of the Gaussian prior: a weight one log-odd off its prior costs one nat, as much as a paper that
-was given a chance of 37 %. From 1 to 4 it agrees as often with papers left out (bench/LOG.md)."""
+was given a chance of 37 %. Values from 1 to 4 were tried: bench/LOG.md."""
 MOST_STEPS = 40
 SETTLING_STEPS = 8
 """After these steps an approach stands by the same road to the end, so that the steps converge."""

@@ -84,6 +84,8 @@ def executor_for(option: Option) -> str:
     """
     name = EXECUTORS.get(option.approach)
     known = option.approach != "fine_tuning" or option.method in METHODS
+    if option.approach == "rag" and not option.runnable:
+        raise MachineError("pairs-not-searchable")
     if name is None or not known or not option.runnable:
         named = str(option.method or option.variant or option.approach)
         raise MachineError("option-not-runnable", name=named)

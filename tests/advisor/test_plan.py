@@ -281,6 +281,11 @@ def test_what_this_version_cannot_run_is_said(
     assert caught.value.exit_code == 4
 
 
+def test_pairs_alone_cannot_be_searched_yet(folder: Path) -> None:
+    with pytest.raises(MachineError, match="pairs-not-searchable"):
+        planned(folder, option=option("rag", runnable=False))
+
+
 def test_the_plan_takes_the_first_road_that_this_version_can_carry_out() -> None:
     options = (
         option("prompting", rank=1, variant="whole_corpus", runnable=False),
