@@ -77,7 +77,7 @@ def test_the_whole_questionnaire(
         child.send(ENTER)
         child.expect_exact("\x1b[?2004l")
         asked += 1
-    assert asked == 9
+    assert asked == 10
     child.expect_exact(CHOOSE[lang])
     child.expect_exact("\x1b[?7h")
     child.send(ENTER)
