@@ -133,6 +133,7 @@ def _wanted_texts() -> Iterator[tuple[str, str, str]]:
     for id_, question in load("questions").items():
         names = ("text", "why", *(f"choice.{choice}" for choice in question.choices))
         yield from (("questions", id_, f"question.{id_}.{name}") for name in names)
+        yield "questions", id_, f"wizard.label.{id_}"
     for kind, singular, names in (
         ("settings", "setting", ("text", "why")),
         ("licences", "licence", ("name", "conditions")),
