@@ -45,7 +45,8 @@ READS_TEXT = {
     "knowledge/corpus/word.py": "the names of styles",
 }
 NO_TEXT = {
-    r"\b(?:beyond|exceeds?|over|larger than|longer than)\b(?: \w+){0,2} (?:window|context)": "a pattern",
+    r"\b(?:beyond|exceeds?|over|larger than|longer than)\b(?: \w+){0,2} "
+    r"(?:window|context)": "a pattern",
     r"\bfew \w+ (?:per|for each|of each) \w+": "a pattern",
     "A100 80GB SXM4": "the catalog's name of a card",
     "Show this message and exit.": "click's own English, which is replaced",
