@@ -23,7 +23,9 @@ from advisor.texts import current_lang, has_text, set_lang, t
 GROUP = "okakae.commands"
 LIGHT: Mapping[str, str] = {
     name: f"advisor.commands_{name}:{name}"
-    for name in ("ask", "inspect", "recommend", "estimate", "plan", "doctor", "knowledge")
+    for name in (
+        *("ask", "inspect", "recommend", "estimate", "plan", "evidence", "doctor", "knowledge"),
+    )
 }
 # Behind a flag of another command (`estimate --probe`): loaded by name, no command of their own.
 BEHIND_FLAGS = ("probe",)
@@ -36,7 +38,8 @@ _ORDER = (
 _NEAREST = "okakae-nearest"
 _PLAIN = {
     **{"–": "-", "—": "-", "≤": "<=", "≥": ">=", "±": "+/-", "…": "...", "·": "-", "×": "x"},
-    **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "■": "#", "→": "->", "～": "-"},
+    **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "■": "#", "→": "->", "⚠": "!"},
+    **{"～": "-", "〜": "-", "\ufffd": "?"},
 }
 
 
@@ -188,12 +191,15 @@ def _prepare(args: Sequence[str]) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             # LC_ALL=C: ASCII would leave nothing of Japanese, and click writes UTF-8 there too.
-            plain = getattr(stream, "encoding", "").lower() in (
-                "ascii",
-                "us-ascii",
-                "ansi_x3.4-1968",
-            )
+            plain = _is_ascii(stream)
             reconfigure(encoding="utf-8" if plain else None, errors=_NEAREST)
+    if _is_ascii(sys.stdin) and hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _is_ascii(stream: Any) -> bool:
+    encoding = getattr(stream, "encoding", None) or ""
+    return encoding.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968")
 
 
 def _told(error: click.UsageError) -> OkakaeError:

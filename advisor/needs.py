@@ -8,7 +8,7 @@ from typing import Any
 from advisor.errors import AnswersError, Fault
 from advisor.questions import Questionnaire, Unreadable
 from advisor.rules import holds
-from advisor.types import Answers, Language, MachineFacts, Needs
+from advisor.types import Answer, Answers, Language, MachineFacts, Needs
 from knowledge.catalog.loader import did_you_mean, find_gpu, load
 from knowledge.corpus.types import DataFacts
 
@@ -18,6 +18,8 @@ FACTS_GOALS = ("new_facts", "domain_reasoning")
 """Goals whose roads need the company's own material."""
 RENTED_CARDS = {"colab": "T4", "kaggle": "T4", "cloud": "A100 80GB SXM4"}
 """The card one gets: Colab's and Kaggle's free tiers give a T4; a cloud rents out 80 GB cards."""
+
+_SHIFT = {"yes": "in_domain", "no": "out_of_domain"}
 
 
 def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None) -> Needs:
@@ -63,6 +65,9 @@ def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None
         n_classes=data.n_classes or None if data else None,
         corpus_tokens=data.corpus_tokens or None if data else None,
         unknowns=_unknowns(answers, values),
+        breadth=_text(values.get("task.breadth")),
+        shift=_SHIFT.get(str(values.get("data.like_use"))),
+        per_person=_flag(values.get("data.per_person")),
         model=None if model == "auto" else model,
     )
 
@@ -133,23 +138,15 @@ def _missing(
 
 
 def _contradictions(values: Mapping[str, Any], given: set[str]) -> list[Fault]:
-    """Pairs of given answers that cannot both hold."""
+    """Given answers that cannot both hold.
 
-    def both(*pairs: tuple[str, Any]) -> bool:
-        return all(id_ in given and values.get(id_) == value for id_, value in pairs)
-
-    found = []
-    if both(("data.kind", "none")) and values.get("data.path"):
-        found.append(
-            Fault("needs-none-with-path", "data.kind, data.path", (("path", values["data.path"]),))
-        )
-    if both(("confidential", "all"), ("apis", "yes")):
-        found.append(Fault("needs-confidential-api", "confidential, apis"))
-    if both(("budget_jpy", 0), ("gpu", "cloud")):
-        found.append(Fault("needs-no-money-for-cloud", "budget_jpy, gpu"))
-    if both(("data.kind", "none"), ("citations", "yes")):
-        found.append(Fault("needs-citations-without-material", "data.kind, citations"))
-    return found
+    A rented card for confidential data is none here: the roads on it are ruled out, with why.
+    """
+    answers = Answers()
+    for id_ in [*given, *(["data.path"] if values.get("data.path") else [])]:
+        answers = answers.with_answer(Answer(id_, values[id_], "asked"))
+    found = Questionnaire().contradictions(answers)
+    return [fault for fault in found if fault.ref != "needs-confidential-gpu"]
 
 
 def _gpu(answered: Any, machine: MachineFacts | None) -> tuple[str | None, float]:

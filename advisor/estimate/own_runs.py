@@ -22,6 +22,7 @@ from advisor.types import SCHEMA_VERSION, Estimate, MachineFacts
 FILE = "measurements.jsonl"
 Stamp = tuple[str, int, int]
 COUNTERS = ("allocated", "reserved", "device")
+COUNTS = ("params", "seq_len", "micro_batch", "grad_accum", "rank", "gpus", "mean_tokens")
 # What decides memory and speed besides the settings: a probe holds for the versions it ran on.
 STACK = ("torch", "transformers", "trl", "peft", "bitsandbytes")
 # A peak or rate this far from any machine there is, is a damaged record, not a measurement.
@@ -279,11 +280,11 @@ def _fault(run: OwnRun) -> str:
         return f"{run.kind} {run.method} {run.device}"
     if run.unit != "GiB" or set(run.peaks) - set(COUNTERS):
         return f"{run.unit} {sorted(run.peaks)}"
-    counts = (run.params, run.seq_len, run.micro_batch, run.grad_accum, run.rank, run.gpus)
-    if min(counts) < 1 or run.mean_tokens <= 0:
-        return f"count below 1: {min(counts)}"
+    for name in COUNTS:
+        if (count := getattr(run, name)) < 1:
+            return f"{name} = {count}"
     if not run.out_of_memory and "device" not in run.peaks:
-        return "no peak of device"
+        return f"peaks = {sorted(run.peaks)}"
     for counter, gib in run.peaks.items():
         if not PEAK_GIB[0] <= gib <= PEAK_GIB[1]:
             return f"{counter} = {gib} GiB"

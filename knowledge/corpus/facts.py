@@ -41,4 +41,10 @@ def facts(corpus: Corpus) -> DataFacts:
         languages=language_shares([*texts, *spoken]),
         newest=max((d.modified for d in corpus.documents if d.modified), default=None),
         digest=corpus.digest,
+        encodings=Counter(
+            report.encoding
+            for report in corpus.files
+            if report.encoding and report.status != "refused"
+        ),
+        days=tuple(sorted({d.modified[:10] for d in corpus.documents if d.modified})),
     )
