@@ -12,8 +12,7 @@ from advisor.session import Session, okakae_command
 from advisor.texts import t
 
 if TYPE_CHECKING:
-    from advisor.estimate import EstimateSettings, SetupEstimate
-    from advisor.types import Estimate
+    from advisor.estimate import EstimateSettings
 
 
 @okakae_command("estimate")
@@ -52,13 +51,54 @@ if TYPE_CHECKING:
 @click.option("--padded/--not-padded", default=None, help=t("option.estimate.padded"))
 @click.option("--set", "sets", multiple=True, metavar="usd_jpy=155", help=t("option.set-rate"))
 @click.option("--currency", default="JPY", metavar="JPY|USD|…", help=t("option.currency"))
-def estimate(session: Session, sets: tuple[str, ...], currency: str, **given: Any) -> None:
+@click.option("--probe", is_flag=True, help=t("option.estimate.probe"))
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help=t("option.estimate.answers"),
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="PATH",
+    help=t("option.estimate.data"),
+)
+def estimate(
+    session: Session,
+    sets: tuple[str, ...],
+    currency: str,
+    probe: bool,
+    answers: Path | None,
+    data: Path | None,
+    **given: Any,
+) -> None:
     """Estimate one set-up; the other options are the fields of `EstimateSettings`."""
     from advisor.estimate import EstimateSettings
+    from advisor.estimate import estimate as of
+    from advisor.estimate.document import as_document
+    from advisor.estimate.time import CPU_CORES
 
     code = currency.strip().upper()
-    faults = _money_faults(sets, code)
-    made = _estimated(EstimateSettings(**given), faults)
+    settings, measured = EstimateSettings(**given), None
+    if faults := _money_faults(sets, code):
+        raise _refusal(settings, faults)
+    if probe or answers or data:
+        from advisor.estimate.probing import measure
+
+        settings, measured = measure(
+            session, settings, probe, answers, data, named=_named(), rates=sets
+        )
+    ram_gib, cores = _machine() if settings.device == "cpu" else (None, CPU_CORES)
+    digest = measured.data if measured else ""
+    made = of(settings, ram_gib=ram_gib, cores=cores, data=digest, probe=measured)
+    if measured is not None and measured.out_of_memory:
+        from advisor.estimate.probing import too_big
+
+        raise too_big(made, session)
+    _tell_refused(session)
 
     def human() -> None:
         from advisor.estimate.page import show_estimate
@@ -66,6 +106,29 @@ def estimate(session: Session, sets: tuple[str, ...], currency: str, **given: An
         show_estimate(made, session, code)
 
     session.out(as_document(made), human)
+
+
+def _named() -> frozenset[str]:
+    """The fields of the set-up that stand on the command line, as against defaults."""
+    context = click.get_current_context()
+    return frozenset(
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    )
+
+
+def _tell_refused(session: Session) -> None:
+    """Name the lines of the user's own measurements that cannot be used."""
+    from advisor.estimate.own_runs import own_runs_file, read
+
+    for refused in read()[1]:
+        session.say(
+            "estimate.note.record-refused",
+            path=own_runs_file(),
+            line=refused.line,
+            why=refused.why,
+        )
 
 
 def _money_faults(sets: tuple[str, ...], code: str) -> list[Fault]:
@@ -93,26 +156,16 @@ def _money_faults(sets: tuple[str, ...], code: str) -> list[Fault]:
     return faults
 
 
-def _estimated(settings: EstimateSettings, faults: list[Fault]) -> SetupEstimate:
-    """The estimate; what is wrong with the money and with the set-up comes in one message.
+def _refusal(settings: EstimateSettings, faults: list[Fault]) -> UsageError:
+    """What is wrong with the money, and with the set-up as well, in one message."""
+    from advisor.estimate.settings import check
 
-    Raises:
-        UsageError: with every fault.
-    """
-    from advisor.estimate import estimate as of
-
-    ram_gib, cores = _machine() if settings.device == "cpu" else (None, 0)
     try:
-        made = of(settings, ram_gib=ram_gib, **({"cores": cores} if cores else {}))
+        check(settings)
     except UsageError as error:
-        if not faults:
-            raise
         alone = Fault(error.ref, error.where or "--model", tuple(error.values.items()))
-        told = error.faults or (alone,)
-        faults = [*faults, *told]
-    if faults:
-        raise UsageError("estimate-impossible", faults=tuple(faults), n=len(faults))
-    return made
+        faults = [*faults, *(error.faults or (alone,))]
+    return UsageError("estimate-impossible", faults=tuple(faults), n=len(faults))
 
 
 def _machine() -> tuple[float, int]:
@@ -121,140 +174,3 @@ def _machine() -> tuple[float, int]:
 
     found = machine()
     return found.ram_gib, found.cpu_cores
-
-
-def as_document(made: SetupEstimate) -> dict[str, Any]:
-    """The contract's document of one estimate."""
-    from dataclasses import asdict
-
-    memory = made.memory
-    settings = {
-        **asdict(made.settings),
-        "model": made.shapes.id if not Path(made.settings.model).exists() else made.settings.model,
-        "optimizer": made.settings.resolved_optimizer,
-        "lora_dropout": made.settings.dropout,
-        "padded": made.settings.masked,
-    }
-    return {
-        "schema_version": 1,
-        "settings": settings,
-        "vram_gib": {
-            **_range(memory.estimate, 3),
-            "allocated": round(memory.allocated, 3),
-            "reserved": round(memory.reserved, 3),
-            "device": round(memory.device, 3),
-            "peak_phase": memory.phase,
-            "phases": {name: round(gib, 3) for name, gib in memory.phases.items()},
-            "terms": [
-                {"name": term.name, "gib": round(term.value, 4), "phase": term.phase}
-                for term in memory.estimate.terms
-            ],
-        },
-        "fits": [
-            {
-                "gpu": fit.gpu,
-                "usable_gib": fit.usable_gib,
-                "fits": fit.fits,
-                "margin_gib": round(fit.margin_gib, 3),
-            }
-            for fit in made.fits
-        ],
-        "hours": None if made.hours is None else {**_range(made.hours, 4), "on": made.hours_on},
-        "own_electricity_jpy": _range(made.own_electricity_jpy, 1)
-        if made.own_electricity_jpy
-        else None,
-        "offers": [
-            {
-                "name": offer.name,
-                "platform": offer.platform,
-                "gpu": offer.gpu,
-                "kind": offer.kind,
-                "usd_per_hour": offer.usd_per_hour,
-                "price_date": offer.price_date,
-                "price_old": offer.price_old,
-                "sends_data_out": offer.sends_data_out,
-                "hours": _range(offer.hours, 4),
-                "cost_jpy": _range(offer.cost_jpy, 1),
-                "notes": list(offer.notes),
-            }
-            for offer in made.offers
-        ],
-        "offers_without_price": [
-            {"name": name, "missing": missing} for name, missing in made.offers_without_price
-        ],
-        "hosted_tuning": [
-            {
-                "name": hosted.name,
-                "provider": hosted.provider,
-                "usd_per_1m_tokens": hosted.usd_per_1m,
-                "price_date": hosted.price_date,
-                "price_old": hosted.price_old,
-                "cost_jpy": _range(hosted.cost_jpy, 1),
-                "note": hosted.note,
-            }
-            for hosted in made.hosted
-        ],
-        "people": {
-            "data_hours": _range(made.work.data_hours, 1),
-            "data_jpy": _range(made.work.data_jpy, 0),
-            "evaluation_jpy": _range(made.work.evaluation_jpy, 0),
-            "care_month_jpy": _range(made.work.operation_month_jpy, 0),
-            "year_jpy": _range(made.work.year_jpy, 0),
-        },
-        "serving_month_jpy": {
-            "own": _range(made.serving.own_jpy, 0),
-            "rented": _range(made.serving.rented_jpy, 0) if made.serving.rented_jpy else None,
-            "rented_offer": made.serving.rented_name or None,
-        },
-        "rates": {id_: _rate(id_) for id_ in RATES},
-        "licence": _licence(made),
-        "would_fit_if": {name: round(gib, 3) for name, gib in made.would_fit_if.items()},
-    }
-
-
-RATES = ("usd_jpy", "electricity_jpy_per_kwh", "labour_jpy_per_hour")
-"""The rates that an estimate's yen hang on, shown with it."""
-
-
-def _rate(id_: str) -> dict[str, Any]:
-    from datetime import date
-
-    from advisor.rates import rate
-    from knowledge.catalog.age import is_old
-
-    known = rate(id_)
-    return {
-        "low": known.low,
-        "likely": known.likely,
-        "high": known.high,
-        "unit": known.unit,
-        "date": known.date,
-        "price_old": is_old(known, date.today()),
-        "source": known.source,
-    }
-
-
-def _licence(made: SetupEstimate) -> dict[str, Any] | None:
-    """What the model's licence asks in business, and its publisher before the download."""
-    from knowledge.catalog.loader import find_model, load
-
-    model = find_model(made.shapes.id)
-    if model is None:
-        return None
-    parts = [part.strip() for part in model.licence.split(",")]
-    known = load("licences")
-    return {
-        "ids": parts,
-        "commercial": {part: known[part].commercial for part in parts if part in known},
-        "gated": model.gated,
-    }
-
-
-def _range(estimate: Estimate, digits: int) -> dict[str, Any]:
-    return {
-        "low": round(estimate.low, digits),
-        "likely": round(estimate.likely, digits),
-        "high": round(estimate.high, digits),
-        "unit": estimate.unit,
-        "basis": estimate.basis,
-    }

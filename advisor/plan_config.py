@@ -153,12 +153,8 @@ def _by_examples(needs: Needs, method: str) -> dict[str, tuple[Scalar, str]]:
     source tests 100–300 rows in Japanese, so small sets get the gentlest end of each range.
     """
     n = needs.n_examples or 0
-    if n < 300:
-        rank, alpha, rate, epochs, batch = 16, 32, 2e-4, 3, 4
-    elif n < 1000:
-        rank, alpha, rate, epochs, batch = 16, 32, 2e-4, 3, 8
-    else:
-        rank, alpha, rate, epochs, batch = 32, 64, 2e-4, 3, 16
+    rank, accumulate = rank_and_accumulation(n)
+    alpha, rate, epochs = 2 * rank, 2e-4, 3
     reason = t("plan.why.by-examples", n=n)
     model = find_model(needs.model) if needs.model else None
     if model is not None and model.params > 13_000_000_000:
@@ -171,5 +167,12 @@ def _by_examples(needs: Needs, method: str) -> dict[str, tuple[Scalar, str]]:
         "finetune.learning_rate": (rate, reason),
         "finetune.epochs": (epochs, reason),
         "finetune.batch_size": (4, reason),
-        "finetune.grad_accum": (batch // 4, reason),
+        "finetune.grad_accum": (accumulate, reason),
     }
+
+
+def rank_and_accumulation(n_examples: int) -> tuple[int, int]:
+    """LoRA's rank, and how many batches of four make one step, for so many examples."""
+    if n_examples < 300:
+        return 16, 1
+    return (16, 2) if n_examples < 1000 else (32, 4)

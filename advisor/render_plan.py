@@ -49,9 +49,17 @@ def show_actuals(manifest: Manifest, session: Session) -> None:
             continue
         measured = actual(manifest, key)
         shown = "-" if measured is None else amount(measured, estimate.unit, session.lang)
-        rows.append([session.t(f"estimate-name.{key}"), span(estimate, session.lang), shown])
+        rows.append(
+            [
+                session.t(f"estimate-name.{key}"),
+                span(estimate, session.lang),
+                shown,
+                verdict(estimate, measured, session.lang),
+            ]
+        )
     if rows:
-        table([session.t(f"plan.column.{name}") for name in ("estimate", "range", "actual")], rows)
+        names = ("estimate", "range", "actual", "verdict")
+        table([session.t(f"plan.column.{name}") for name in names], rows)
     for key, value in sorted(manifest.actuals.items()):
         click.echo(f"  {key}: {number(value)}")
 
@@ -61,6 +69,18 @@ def actual(manifest: Manifest, key: str) -> float | None:
     name, factor = ACTUAL_FOR.get(key, (key, 1.0))
     value = manifest.actuals.get(name)
     return None if value is None else value * factor
+
+
+def verdict(estimate: Estimate, measured: float | None, lang: Language) -> str:
+    """Whether the range held: inside, or how far the actual lies outside."""
+    if measured is None:
+        return "-"
+    if estimate.low <= measured <= estimate.high:
+        return t("estimate.verdict.inside", lang)
+    end = estimate.high if measured > estimate.high else estimate.low
+    side = "above" if measured > estimate.high else "below"
+    percent = f"{abs(measured / end - 1):.0%}" if end else "-"
+    return t(f"estimate.verdict.{side}", lang, percent=percent)
 
 
 def span(estimate: Estimate, lang: Language) -> str:

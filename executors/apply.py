@@ -23,9 +23,10 @@ from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, RunData
-from executors.evaluate.heldout import ask
+from executors.evaluate.heldout import ask, read_answers
 from executors.evaluate.latency import time_alone
 from executors.goals import for_goal
+from executors.hardware import forget_peak_ram, peak_ram_gib
 from executors.registry import executor
 from executors.rundir import DATA_FILE, RunDir, new_run_path
 from knowledge.corpus.readers import read
@@ -174,6 +175,7 @@ def _stages(run: RunDir, plan: Plan, root: Path | None, session: Session, asking
 def _measured(run: RunDir) -> Iterator[None]:
     """Time and peak memory of this process, added to what an interrupted run took before."""
     before = run.manifest.actuals
+    forget_peak_ram()  # of other roads that this process ran before
     started = time.perf_counter()
     try:
         yield
@@ -210,7 +212,13 @@ def answer(
             time_alone(road_system, test[: asking.alone], run.eval, asking.check)
     finally:
         road_system.close()
-    run.add_actuals({"evaluate_seconds": time.perf_counter() - started})
+    times = [float(record["seconds"]) for record in read_answers(run.eval / "answers.jsonl")]
+    run.add_actuals(
+        {
+            "evaluate_seconds": time.perf_counter() - started,
+            "seconds_per_answer": sum(times) / len(times),
+        }
+    )
 
 
 def load_data(plan: Plan, root: Path | None, session: Session) -> RunData:
@@ -233,17 +241,3 @@ def load_data(plan: Plan, root: Path | None, session: Session) -> RunData:
 def heldout(parts: Split, plan: Plan) -> list[Example]:
     """The held-out examples that the plan's goal is judged on."""
     return for_goal(parts.test, plan.goal)
-
-
-def peak_ram_gib() -> float:
-    """Peak resident memory of this process so far, in GiB."""
-    import psutil
-
-    memory = psutil.Process().memory_info()
-    if hasattr(memory, "peak_wset"):  # Windows
-        return float(memory.peak_wset) / 2**30
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)

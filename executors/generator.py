@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from advisor.types import Scalar
 from executors.base import Context, Generation, Generator, Lack, Message
-from executors.models import STARTER, LoadedModel, load
+from executors.models import STARTER, Attention, LoadedModel, load
 from executors.prompting.endpoint import EndpointGenerator
 from executors.starter import prepare_starter
 
@@ -55,6 +55,8 @@ def load_for(
     quantised: bool = False,
     train: bool = False,
     dtype: str = "auto",
+    device: str = "auto",
+    attention: Attention = "auto",
 ) -> LoadedModel:
     """Load the plan's base model with the consent given to this call."""
     session = context.session
@@ -65,6 +67,8 @@ def load_for(
         purpose="train" if train else "use",
         quantised=quantised,
         dtype=dtype,
+        device=device,
+        attention=attention,
         allow=session.allow,
         offline=session.offline,
     )

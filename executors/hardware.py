@@ -1,4 +1,7 @@
-"""Decides on which device and in which number format a model is computed, and says why."""
+"""Decides on which device and in which number format a model is computed, and says why.
+
+And reads the memory this process has taken at its peak.
+"""
 
 from __future__ import annotations
 
@@ -83,3 +86,30 @@ def cpu_bf16_feature() -> str | None:
         words = set(info.read_text(encoding="utf-8", errors="replace").split())
         return next((f for f in ("amx_bf16", "avx512_bf16", "bf16") if f in words), None)
     return None
+
+
+def peak_ram_gib() -> float:
+    """Peak resident memory in GiB of this process, since its start or `forget_peak_ram`."""
+    import psutil
+
+    memory = psutil.Process().memory_info()
+    if hasattr(memory, "peak_wset"):  # Windows
+        return float(memory.peak_wset) / 2**30
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # Not getrusage: a child inherits there what its parent had when it was started.
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return float(line.split()[1]) / 2**20
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if platform.system() == "Darwin" else 2**20)
+
+
+def forget_peak_ram() -> None:
+    """Count the peak from now on, where the system can (Linux); elsewhere it stays the old one."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from advisor.detect import installed
 from advisor.errors import RunError, UsageError
 from advisor.files import read_json, sha256_file, write_json, write_text
 from advisor.types import Estimate, Manifest, Plan, RunStatus
@@ -42,16 +42,11 @@ STACK = (
 
 def environment() -> dict[str, str]:
     """Versions of what a result depends on, and the kind of machine; no host or user name."""
-    found = {
+    return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
+        **installed(STACK),
     }
-    for name in STACK:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def now() -> str:

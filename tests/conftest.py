@@ -26,6 +26,14 @@ def _language_of_its_own() -> Iterator[None]:
     set_lang(None)
 
 
+@pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs leave measurements that later estimates read: nobody's but the test's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OKAKAE_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture
 def session() -> Session:
     return Session(lang="en", no_input=True, plain=True)

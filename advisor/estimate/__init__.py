@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from advisor.estimate.calibration import informed, informed_hours
 from advisor.estimate.inference import inference_memory
 from advisor.estimate.memory import Memory, training_memory
 from advisor.estimate.money import HostedTuning, hosted_tuning
@@ -17,10 +18,11 @@ from advisor.estimate.offers import (
     offers_without_price,
     own_machine,
 )
+from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.roads import estimates_for_option
 from advisor.estimate.settings import EstimateSettings, check, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import CPU_CORES, hours_of, work
+from advisor.estimate.time import CPU_CORES, work
 from advisor.estimate.upkeep import Serving, Work, serving_costs, work_costs
 from advisor.types import Estimate
 from knowledge.catalog.loader import load
@@ -68,30 +70,41 @@ class SetupEstimate:
     serving: Serving
     would_fit_if: Mapping[str, float]
     """Changes that need less, with the GiB the card would then have to have (high end)."""
+    formula: Estimate
+    """The range of `memory` before any measurement was asked."""
+    probe: OwnRun | None = None
+    """The measurement that stands in the formula's place."""
+    own_runs: int = 0
+    """Own measurements that moved the formula's range."""
 
 
 def estimate(
-    settings: EstimateSettings, *, ram_gib: float | None = None, cores: int = CPU_CORES
+    settings: EstimateSettings,
+    *,
+    ram_gib: float | None = None,
+    cores: int = CPU_CORES,
+    data: str = "",
+    probe: OwnRun | None = None,
 ) -> SetupEstimate:
     """Estimate one set-up.
 
     Args:
         ram_gib: main memory of this machine, compared with when the device is a CPU.
         cores: processor cores of this machine, for a training without a card.
+        data: digest of the data it is for, so that a probe of its rows counts.
+        probe: a measurement of this very set-up that was just taken.
 
     Raises:
         UsageError: the set-up is impossible; every fault is named.
     """
     shapes, gpu = check(settings)
-    memory = training_memory(shapes, settings)
+    formula = training_memory(shapes, settings)
+    known = informed(shapes, settings, formula, data=data, probe=probe)
+    memory, done = known.memory, work(shapes, settings)
     on_cpu = settings.device == "cpu"
 
-    done = work(shapes, settings)
-
     def hours_on(card: Gpu | None) -> Estimate | None:
-        if card is not None and not runs_on(settings, card):
-            return None
-        return hours_of(done, settings, card, cores)
+        return informed_hours(known, done, settings, card, cores)
 
     offers = () if on_cpu else offer_costs(memory.estimate, hours_on, gpus=settings.gpus)
     hours = hours_on(gpu) if gpu or on_cpu else None
@@ -125,6 +138,9 @@ def estimate(
             answering, watts="cpu_machine_watts" if on_cpu else "gpu_machine_watts"
         ),
         would_fit_if=_savings(shapes, settings, memory),
+        formula=formula.estimate,
+        probe=known.probe,
+        own_runs=known.runs,
     )
 
 

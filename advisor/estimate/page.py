@@ -81,9 +81,26 @@ class _Page:
             allocated=f"{made.memory.allocated:.1f}",
             reserved=f"{made.memory.reserved:.1f}",
         )
+        lines += self._measured()
         if not made.shapes.counted:
             lines += self._say("estimate.note.uncounted", architecture=made.shapes.model_type)
         return lines
+
+    def _measured(self) -> list[str]:
+        """Where the range comes from when it is not the formula alone."""
+        probe, runs = self.made.probe, self.made.own_runs
+        if probe is None:
+            return self._say("estimate.note.own-runs", n=runs) if runs else []
+        if probe.out_of_memory:
+            capacity = f"{probe.capacity_gib:.1f}"
+            return self._say("estimate.note.probe-too-big", date=probe.date, capacity=capacity)
+        return self._say(
+            "estimate.note.probe",
+            date=probe.date,
+            tokens=f"{probe.seq_len:,}",
+            seconds=f"{probe.seconds_per_step:.1f}",
+            formula=self._span(self.made.formula, 1, "GiB"),
+        )
 
     def _licence(self) -> list[str]:
         model = find_model(self.made.shapes.id)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from advisor.errors import UsageError
+from advisor.estimate.calibration import informed, informed_hours
 from advisor.estimate.inference import inference_memory, seconds_per_answer
 from advisor.estimate.memory import training_memory
 from advisor.estimate.money import electricity_jpy, usd_to_jpy
 from advisor.estimate.offers import cheapest_hour, offer_costs
-from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
+from advisor.estimate.settings import EstimateSettings, TuningMethod
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import CPU_CORES, training_hours
+from advisor.estimate.time import CPU_CORES, work
 from advisor.estimate.year import (
     RoadCosts,
     prompt_tokens_of,
@@ -19,6 +21,7 @@ from advisor.estimate.year import (
     rag_costs,
     tuning_costs,
 )
+from advisor.plan_config import rank_and_accumulation
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_gpu, load
 from knowledge.catalog.records import Api, Gpu
@@ -163,6 +166,7 @@ def settings_for(
     gpu = card(needs)
     on_cpu = needs.vram_gib <= 0 and shapes.params <= TUNABLE_ON_CPU
     data = needs.data
+    rank, accumulate = rank_and_accumulation(needs.n_examples or 0)
     mean = round(data.example_tokens_mean) if data and data.example_tokens_mean else 200
     longest = max(data.example_tokens_max if data else 0, 2 * mean, 256)
     if passages:
@@ -171,6 +175,8 @@ def settings_for(
         model=shapes.id,
         method=method,
         seq_len=min(longest, 2048, shapes.context),
+        grad_accum=accumulate,
+        lora_rank=rank,
         examples=max(1, needs.n_examples or UNKNOWN_EXAMPLES),
         epochs=3.0,
         tokens_per_example=max(1, min(mean, shapes.context)),
@@ -189,12 +195,18 @@ def _tuned(
     passages: bool = False,
 ) -> dict[str, Estimate]:
     settings = settings_for(shapes, method, needs, passages=passages)
-    memory = training_memory(shapes, settings).estimate
+    digest = needs.data.digest if needs.data else ""
+    known = informed(shapes, settings, training_memory(shapes, settings), data=digest)
+    memory, done = known.memory.estimate, work(shapes, settings)
+
+    def hours_on(gpu: Gpu | None) -> Estimate | None:
+        return informed_hours(known, done, settings, gpu, _cores(needs))
+
     if encoder:
         # A classifier reads labels off one position: no logits, and it is small everywhere.
         memory = _without(memory, "loss")
     if settings.device == "cpu":
-        hours = training_hours(shapes, settings, None, cores=_cores(needs))
+        hours = hours_on(None)
         if hours is None:
             return {"vram_gib": NO_CARD_NEEDED, "ram_gib": memory}
         training = electricity_jpy(hours, "cpu_machine_watts")
@@ -207,7 +219,7 @@ def _tuned(
             "cost_jpy": year.year_jpy,
             **year.estimates(),
         }
-    priced = _training_price(shapes, settings, memory, needs)
+    priced = _training_price(memory, needs, hours_on)
     if priced is None:
         return {"vram_gib": memory}
     hours, training, gpu = priced
@@ -238,17 +250,15 @@ def _tuned_year(
 
 
 def _training_price(
-    shapes: Shapes, settings: EstimateSettings, memory: Estimate, needs: Needs
+    memory: Estimate, needs: Needs, hours_on: Callable[[Gpu | None], Estimate | None]
 ) -> tuple[Estimate, Estimate, Gpu] | None:
     """Hours and yen of one training: own card, else the cheapest card for hire that fits."""
     gpu = card(needs)
     rented = needs.gpu in CARD_OF_PLACE or gpu is None
     if gpu is not None and not rented:
-        hours = training_hours(shapes, settings, gpu)
+        hours = hours_on(gpu)
         return None if hours is None else (hours, electricity_jpy(hours), gpu)
-    offers = offer_costs(
-        memory, lambda g: training_hours(shapes, settings, g) if runs_on(settings, g) else None
-    )
+    offers = offer_costs(memory, hours_on)
     if needs.confidential == "all":
         offers = tuple(offer for offer in offers if not offer.sends_data_out)
     if needs.gpu in ("colab", "kaggle"):

@@ -196,26 +196,29 @@ def on_card_s(
     return seconds
 
 
-def training_hours(
-    shapes: Shapes, settings: EstimateSettings, gpu: Gpu | None, *, cores: int = CPU_CORES
-) -> Estimate | None:
-    """Hours from start to the saved model; None where no rate can be stated."""
-    return hours_of(work(shapes, settings), settings, gpu, cores)
-
-
 def hours_of(
     done: Work, settings: EstimateSettings, gpu: Gpu | None, cores: int = CPU_CORES
 ) -> Estimate | None:
-    """`training_hours` of work that is counted already, for those who ask about many cards."""
+    """Hours from start to the saved model; None where no rate can be stated.
+
+    Args:
+        done: the work of `settings`, counted once for those who ask about many cards.
+        cores: processor cores of the machine, for a training without a card.
+    """
     rates = _rates(done, settings, gpu, cores, UTILISATION)
     if rates is None:
         return None
+    where = "cpu" if settings.device == "cpu" else "card"
+    return hours_at(rates, done, f"formula:flops+bytes:{where}-2026-11")
+
+
+def hours_at(rates: Range, done: Work, basis: str) -> Estimate:
+    """Hours from start to the saved model, its steps taken at `rates` (tokens a second)."""
     high, middle, low = (
         (done.tokens / rate * OVERHEAD + start + done.loaded_bytes / (disk * 1e9)) / 3600
         for rate, start, disk in zip(rates, START_S, LOADED_GB_S, strict=True)
     )
-    where = "cpu" if settings.device == "cpu" else "card"
-    return Estimate(low, middle, high, "hours", f"formula:flops+bytes:{where}-2026-11")
+    return Estimate(low, middle, high, "hours", basis)
 
 
 def rated(gpu: Gpu) -> Gpu:

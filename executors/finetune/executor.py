@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import LimitError, RunError
 from advisor.files import write_json
 from advisor.texts import t
-from advisor.types import Method, Plan
+from advisor.types import Method, Plan, Scalar
 from executors.base import Context, Lack, Question, Reply, RunData
 from executors.finetune.proof import prove_learned
 from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
-from executors.models import quiet_libraries
+from executors.models import Attention, LoadedModel, quiet_libraries
 from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
@@ -25,24 +25,21 @@ ADAPTER = "adapter"
 MODEL = "model"
 ABOUT = "tuned.json"
 MIN_EXAMPLES = 20
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 
 
 class FinetuneExecutor:
     name = "finetune"
 
     def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
-        lacks = local_model_lacks(
-            plan.config, packages=("torch", "transformers", "trl", "peft", "datasets", "accelerate")
-        )
-        if plan.method == "qlora":
-            lacks += local_model_lacks({}, packages=("bitsandbytes",))
-        return lacks
+        return training_lacks(plan.config, plan.method)
 
     def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
         """Train, keep the best weights and the losses, and prove that something was learned."""
         with quiet_libraries():
             from executors.finetune.recipe import train
             from executors.finetune.rows import make_rows
+            from executors.tracing.record import Watched, keep, training_actuals
 
         method = _method(plan)
         config = plan.config
@@ -52,14 +49,8 @@ class FinetuneExecutor:
         if len(learned) < MIN_EXAMPLES:
             raise RunError("too-few-examples", n=len(learned), least=MIN_EXAMPLES)
         started = time.perf_counter()
-        loaded = load_for(
-            config,
-            context,
-            quantised=method == "qlora",
-            train=True,
-            # A full tuning's small steps vanish in bf16 weights: at 2e-5 most never change.
-            dtype="float32" if method == "full" else "auto",
-        )
+        counted = Watched()
+        loaded = load_base(config, method, context)
         load_seconds = time.perf_counter() - started
         seq_len = int(config["finetune.seq_len"])
         labels = sorted({e.label for e in learned if e.label})
@@ -83,8 +74,11 @@ class FinetuneExecutor:
                 progress=progress,
                 resume=run.manifest.status != "done",
             )
+        peaks = counted.peaks(loaded)
         run.replace_metrics(trained.losses)
+        per_step = int(config["finetune.batch_size"]) * int(config["finetune.grad_accum"])
         actuals = {
+            **training_actuals(peaks, loaded, train_rows, trained, per_step),
             "load_seconds": load_seconds,
             "build_seconds": trained.seconds,
             "hours": (time.perf_counter() - started) / 3600,
@@ -98,6 +92,7 @@ class FinetuneExecutor:
             # Said before the proof: a few steps of warm-up have moved nothing yet.
             run.add_actuals(actuals)
             raise LimitError("hours-reached", hours=limit, steps=trained.steps)
+        keep(config, method, loaded, train_rows, peaks, actuals)
         proof = prove_learned(trained, method)
         _save(trained.model, loaded.tokenizer, method, run.artifacts)
         write_json(
@@ -151,6 +146,33 @@ class TunedSystem:
 
     def close(self) -> None:
         self._generator.close()
+
+
+def training_lacks(config: Mapping[str, Scalar], method: str | None) -> list[Lack]:
+    """Packages that a training by this method needs and this environment has not."""
+    quantising = ("bitsandbytes",) if method == "qlora" else ()
+    return local_model_lacks(config, packages=(*PACKAGES, *quantising))
+
+
+def load_base(
+    config: Mapping[str, Scalar],
+    method: Method,
+    context: Context,
+    *,
+    device: str = "auto",
+    attention: Attention = "auto",
+) -> LoadedModel:
+    """The base model as the recipe trains it: NF4 for QLoRA, fp32 for full tuning."""
+    return load_for(
+        config,
+        context,
+        quantised=method == "qlora",
+        train=True,
+        # A full tuning's small steps vanish in bf16 weights: at 2e-5 most never change.
+        dtype="float32" if method == "full" else "auto",
+        device=device,
+        attention=attention,
+    )
 
 
 def _method(plan: Plan) -> Method:

@@ -18,7 +18,7 @@ from advisor.session import Progress
 from advisor.types import Method, Scalar
 from executors.finetune.answer_head import add_answer_head
 from executors.finetune.rows import Row
-from executors.finetune.watch import Watch
+from executors.finetune.watch import StepClock, Watch
 from executors.models import LoadedModel
 
 MIN_OPTIMISER_STEPS = 8
@@ -35,6 +35,8 @@ class Trained:
     steps: int
     stopped_early: bool
     seconds: float
+    seconds_per_step: float
+    """Of one optimiser step, without evaluation and saving."""
     trained_tokens: int
 
 
@@ -61,9 +63,7 @@ def train(
     Raises:
         RunError: too few rows for one honest run, or the loss is not a number.
     """
-    from datasets import Dataset
-    from transformers import EarlyStoppingCallback, PrinterCallback
-    from trl import SFTConfig, SFTTrainer
+    from transformers import EarlyStoppingCallback
 
     batch, accumulate = int(config["finetune.batch_size"]), int(config["finetune.grad_accum"])
     epochs = float(config["finetune.epochs"])
@@ -72,28 +72,22 @@ def train(
     if planned_steps < MIN_OPTIMISER_STEPS:
         raise RunError("too-few-steps", n=len(train_rows), steps=planned_steps)
     every = max(1, steps_per_epoch // max(1, int(config["finetune.eval_per_epoch"])))
-    on_cpu = loaded.device.type == "cpu"
-    arguments = SFTConfig(
-        output_dir=str(checkpoints),
-        per_device_train_batch_size=batch,
-        per_device_eval_batch_size=batch,
-        gradient_accumulation_steps=accumulate,
+    clock = StepClock()
+    trainer = make_trainer(
+        loaded,
+        method,
+        config,
+        train_rows,
+        validation_rows,
+        folder=checkpoints,
+        callbacks=[
+            clock,
+            Watch(progress, planned_steps, limit_hours),
+            EarlyStoppingCallback(int(config["finetune.early_stopping_patience"])),
+        ],
         num_train_epochs=epochs,
         max_steps=int(config["finetune.max_steps"]) or -1,
-        learning_rate=float(config["finetune.learning_rate"]),
-        lr_scheduler_type=str(config["finetune.scheduler"]),
         warmup_steps=max(1, round(planned_steps * float(config["finetune.warmup_ratio"]))),
-        weight_decay=0.0,
-        max_grad_norm=1.0,
-        optim=_optimizer(str(config["finetune.optimizer"]), method, on_cpu),
-        bf16=str(loaded.dtype) == "torch.bfloat16",
-        fp16=str(loaded.dtype) == "torch.float16",
-        use_cpu=on_cpu,
-        activation_checkpointing=bool(config["finetune.gradient_checkpointing"]),
-        activation_checkpointing_kwargs={"use_reentrant": False},
-        max_length=None,  # rows were measured and none is cut (rows.py)
-        dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
         train_sampling_strategy="group_by_length",
         eval_strategy="steps",
         eval_steps=every,
@@ -103,33 +97,9 @@ def train(
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
-        prediction_loss_only=True,
         eval_on_start=True,
         logging_steps=max(1, every // 2),
-        logging_nan_inf_filter=False,
-        report_to="none",
-        push_to_hub=False,
-        disable_tqdm=True,
-        dataloader_pin_memory=not on_cpu,
-        seed=int(config["seed"]),
-        data_seed=int(config["seed"]),
     )
-    watch = Watch(progress, planned_steps, limit_hours)
-    trainer_class = _without_entropy(SFTTrainer) if on_cpu else SFTTrainer
-    trainer = trainer_class(
-        model=attach(loaded.model, method, config),
-        args=arguments,
-        train_dataset=Dataset.from_list([_columns(row) for row in train_rows]),
-        eval_dataset=Dataset.from_list([_columns(row) for row in validation_rows]),
-        processing_class=loaded.tokenizer,
-        callbacks=[
-            watch,
-            EarlyStoppingCallback(int(config["finetune.early_stopping_patience"])),
-        ],
-    )
-    trainer.remove_callback(PrinterCallback)  # losses go to the run's files, not to the screen
-    if on_cpu:
-        add_answer_head(base_of(trainer.model))
     started = time.perf_counter()
     last = _last_checkpoint(checkpoints) if resume else None
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
@@ -146,8 +116,77 @@ def train(
         steps=trainer.state.global_step,
         stopped_early=trainer.state.global_step < planned_steps,
         seconds=time.perf_counter() - started,
+        seconds_per_step=clock.seconds_per_step,
         trained_tokens=sum(row.trained_tokens for row in train_rows),
     )
+
+
+def make_trainer(
+    loaded: LoadedModel,
+    method: Method,
+    config: Mapping[str, Scalar],
+    train_rows: list[Row],
+    validation_rows: list[Row],
+    *,
+    folder: Path,
+    callbacks: list[Any],
+    **schedule: Any,
+) -> Any:
+    """The trainer of okakae's recipe: what decides memory and speed stands here, once.
+
+    The probe measures with the same one, so that what it finds is what a run will take.
+
+    Args:
+        folder: where TRL may write.
+        schedule: SFTConfig's arguments on how long to train, when to judge and what to keep.
+    """
+    from datasets import Dataset
+    from transformers import PrinterCallback
+    from trl import SFTConfig, SFTTrainer
+
+    on_cpu = loaded.device.type == "cpu"
+    batch = int(config["finetune.batch_size"])
+    arguments = SFTConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=batch,
+        per_device_eval_batch_size=batch,
+        gradient_accumulation_steps=int(config["finetune.grad_accum"]),
+        learning_rate=float(config["finetune.learning_rate"]),
+        lr_scheduler_type=str(config["finetune.scheduler"]),
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        optim=_optimizer(str(config["finetune.optimizer"]), method, on_cpu),
+        bf16=str(loaded.dtype) == "torch.bfloat16",
+        fp16=str(loaded.dtype) == "torch.float16",
+        use_cpu=on_cpu,
+        activation_checkpointing=bool(config["finetune.gradient_checkpointing"]),
+        activation_checkpointing_kwargs={"use_reentrant": False},
+        max_length=None,  # rows were measured and none is cut (rows.py)
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        prediction_loss_only=True,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        push_to_hub=False,
+        disable_tqdm=True,
+        dataloader_pin_memory=not on_cpu,
+        seed=int(config["seed"]),
+        data_seed=int(config["seed"]),
+        **schedule,
+    )
+    trainer_class = _without_entropy(SFTTrainer) if on_cpu else SFTTrainer
+    trainer = trainer_class(
+        model=attach(loaded.model, method, config),
+        args=arguments,
+        train_dataset=Dataset.from_list([_columns(row) for row in train_rows]),
+        eval_dataset=Dataset.from_list([_columns(row) for row in validation_rows]),
+        processing_class=loaded.tokenizer,
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)  # losses go to the run's files, not to the screen
+    if on_cpu:
+        add_answer_head(base_of(trainer.model))
+    return trainer
 
 
 def attach(model: Any, method: Method, config: Mapping[str, Scalar]) -> Any:

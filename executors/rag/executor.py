@@ -116,6 +116,7 @@ class RagExecutor:
             "documents": float(len(documents)),
             "chunks": float(len(index.chunks)),
             "chunks_embedded": float(index.embedded),
+            "embed_seconds": embed_seconds,
             "documents_per_second": len(documents) / max(embed_seconds, 1e-9),
             "index_bytes": float(index_bytes(folder)),
             "index_recall": index.facts.recall,

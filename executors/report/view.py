@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from advisor.render_plan import ACTUAL_FOR, amount, number, span
+from advisor.render_plan import ACTUAL_FOR, amount, number, span, verdict
 from advisor.texts import has_text, t
 from advisor.types import Estimate, Language
 
@@ -178,7 +178,8 @@ class View:
     def estimate_rows(self) -> tuple[list[str], list[list[str]]]:
         """Estimate beside actual, road by road."""
         header = [
-            self.t(f"report.column.{n}") for n in ("road", "estimate", "range", "actual", "basis")
+            self.t(f"report.column.{n}")
+            for n in ("road", "estimate", "range", "actual", "range-held", "basis")
         ]
         rows = []
         for road in self.roads:
@@ -187,13 +188,16 @@ class View:
                     continue
                 measured, factor = ACTUAL_FOR.get(key, (key, 1.0))
                 value = road["actual"].get(measured)
+                value = None if value is None else value * factor
                 unit = estimate["unit"]
+                range_ = Estimate(**{**estimate, "terms": ()})
                 rows.append(
                     [
                         self.word("road", road["name"]),
                         self.word("estimate-name", key),
-                        span(Estimate(**{**estimate, "terms": ()}), self.lang),
-                        "-" if value is None else amount(value * factor, unit, self.lang),
+                        span(range_, self.lang),
+                        "-" if value is None else amount(value, unit, self.lang),
+                        verdict(range_, value, self.lang),
                         str(estimate["basis"]),
                     ]
                 )

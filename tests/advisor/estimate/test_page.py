@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from advisor.estimate import EstimateSettings, estimate
+from advisor.estimate import EstimateSettings, estimate, own_runs
 from advisor.estimate.page import page
 from advisor.render import cells
 from advisor.session import Session
@@ -44,6 +45,33 @@ def test_no_line_is_wider_than_the_screen(
     settings: EstimateSettings, lang: str, width: int
 ) -> None:
     assert [line for line in lines(settings, lang, width) if cells(line) > width] == []
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+@pytest.mark.parametrize("settings", SETUPS, ids=lambda s: f"{s.model}-{s.method}-{s.gpu}")
+def test_a_measurement_is_told_on_the_same_page(settings: EstimateSettings, lang: str) -> None:
+    made = estimate(settings, ram_gib=22.0)
+    probe = own_runs.record_of(
+        made.shapes,
+        settings,
+        made.formula,
+        kind="probe",
+        date="2026-11-24",
+        machine=own_runs.here(),
+        precision="bfloat16",
+        peaks={"device": made.formula.likely},
+        seconds_per_step=1.5,
+    )
+    too_big = replace(probe, out_of_memory=True, peaks={}, capacity_gib=16.0)
+    plain = lines(settings, lang)
+    for measured, figure in (
+        (replace(made, own_runs=58), "58"),
+        (replace(made, probe=probe), f"{made.formula.likely:,.1f}"),
+        (replace(made, probe=too_big), "16.0 GiB"),
+    ):
+        told = page(measured, Session(lang=lang), width=100)  # type: ignore[arg-type]
+        assert len(told) <= 45
+        assert figure in "".join(line for line in told if line not in plain)
 
 
 def test_the_answer_stands_before_the_tables() -> None:

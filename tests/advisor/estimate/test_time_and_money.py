@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from advisor.estimate import EstimateSettings, estimate, estimates_for_option, find_shapes
-from advisor.estimate.time import tokens_per_second, training_hours, work
+from advisor.estimate.time import hours_of, tokens_per_second, work
 from advisor.estimate.upkeep import work_costs
 from advisor.estimate.year import START_S, prompting_costs, rag_costs
 from advisor.types import Needs
@@ -80,8 +80,9 @@ def test_hours_grow_with_examples(method: str, gpu: str, examples: int, tokens: 
         tokens_per_example=tokens,
     )
     shapes, card = find_shapes(setup.model), load("gpus")[gpu]
-    hours = training_hours(shapes, setup, card)
-    more = training_hours(shapes, replace(setup, examples=2 * examples), card)
+    hours = hours_of(work(shapes, setup), setup, card)
+    twice = replace(setup, examples=2 * examples)
+    more = hours_of(work(shapes, twice), twice, card)
     if hours is None:
         assert more is None
         return
@@ -134,9 +135,9 @@ def test_a_model_of_experts_computes_with_the_active_ones_only() -> None:
 
 def test_a_processor_with_more_cores_takes_less_time() -> None:
     setup = EstimateSettings(model="starter", method="lora", device="cpu")
-    shapes = find_shapes("starter")
-    two = training_hours(shapes, setup, None)
-    sixteen = training_hours(shapes, setup, None, cores=16)
+    done = work(find_shapes("starter"), setup)
+    two = hours_of(done, setup, None)
+    sixteen = hours_of(done, setup, None, cores=16)
     assert two is not None
     assert sixteen is not None
     assert sixteen.likely < two.likely / 3
@@ -162,9 +163,9 @@ def test_steps_measured_on_two_cores_lie_inside_the_range(loss: str, measured_s:
 
 def test_a_processor_is_far_slower_than_a_card() -> None:
     setup = EstimateSettings(model="starter", method="lora")
-    shapes = find_shapes("starter")
-    on_cpu = training_hours(shapes, replace(setup, device="cpu"), None)
-    on_card = training_hours(shapes, setup, load("gpus")["T4"])
+    done = work(find_shapes("starter"), setup)
+    on_cpu = hours_of(done, replace(setup, device="cpu"), None)
+    on_card = hours_of(done, setup, load("gpus")["T4"])
     assert on_cpu is not None
     assert on_card is not None
     assert on_cpu.low > on_card.high

@@ -13,6 +13,7 @@ import pytest
 from made import PlanMaker
 
 from advisor.files import write_json
+from advisor.render_plan import verdict
 from advisor.types import Estimate, Term
 from executors.compare.roads import Road, road
 from executors.compare.verdict import judge
@@ -241,9 +242,17 @@ def test_few_questions_and_a_failed_road_are_said_first(several: dict[str, Any])
 
 def test_estimates_stand_beside_what_it_took(several: dict[str, Any]) -> None:
     _, rows = View(several, "en").estimate_rows()
-    hours = next(row for row in rows if row[4] == "formula:test")
-    assert hours[2] == "0.1 – 0.4 (0.2) h"
-    assert hours[3] == "0.2 h"
+    hours = next(row for row in rows if row[5] == "formula:test")
+    assert hours[2:5] == ["0.1 – 0.4 (0.2) h", "0.2 h", "inside the range"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [(1.0, "inside the range"), (3.3, "10% above the range"), (0.9, "10% below the range")],
+)
+def test_a_range_that_did_not_hold_says_by_how_much(measured: float, said: str) -> None:
+    assert verdict(Estimate(1, 2, 3, "GiB", "formula:test"), measured, "en") == said
+    assert verdict(Estimate(1, 2, 3, "GiB", "formula:test"), None, "en") == "-"
 
 
 def test_a_report_is_written_three_times(several: dict[str, Any], tmp_path: Path) -> None:
