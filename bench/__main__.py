@@ -10,6 +10,7 @@ ALL = (
     "retrieval",
     "roads",
     "evidence",
+    "coding",
     "estimate_speed",
     "time_published",
     "memory_published",
