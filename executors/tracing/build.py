@@ -27,7 +27,8 @@ _SPELLED: Mapping[str, Mapping[str, str]] = {
         "max_position_embeddings": "n_positions",
     },
 }
-_NO_GROUPS = ("gpt2", "gpt_neox", "opt", "bloom", "codegen", "falcon")
+_NO_GROUPS = ("gpt2", "gpt_neox")
+_NO_HEAD_DIM = (*_NO_GROUPS, "phi", "phi3")
 
 
 def text_config(shapes: Shapes, layers: int) -> Any:
@@ -49,7 +50,7 @@ def text_config(shapes: Shapes, layers: int) -> Any:
         "bos_token_id": 1,
         "eos_token_id": 2,
     }
-    if kind in _NO_GROUPS or kind in ("phi", "phi3"):
+    if kind in _NO_HEAD_DIM:
         del values["head_dim"]
     if kind in _NO_GROUPS:
         del values["num_key_value_heads"]
@@ -57,6 +58,8 @@ def text_config(shapes: Shapes, layers: int) -> Any:
         values |= {"attention_bias": shapes.qkv_bias, "mlp_bias": shapes.mlp_bias}
     if kind == "qwen3":
         values["attention_bias"] = shapes.qkv_bias
+    if kind == "gemma3_text":
+        values["sliding_window"] = shapes.family.masked_from
     for name, own in _SPELLED.get(kind, {}).items():
         values[own] = values.pop(name)
     return AutoConfig.for_model(kind, **values)
@@ -71,15 +74,14 @@ def build(shapes: Shapes, settings: EstimateSettings, layers: int) -> nn.Module:
     """
     from transformers import AutoModelForCausalLM
 
-    full = settings.method == "full"
-    dtype = torch.float32 if full and settings.loss == "tiled" else torch.bfloat16
+    dtype = torch.float32 if settings.weight_bytes == 4 else torch.bfloat16
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(
             text_config(shapes, layers), dtype=dtype, attn_implementation=settings.attention
         )
         if settings.method == "qlora":
             _quantise(model, settings.double_quant)
-        if not full:
+        if settings.method != "full":
             model = _adapt(model, shapes, settings)
     return model
 

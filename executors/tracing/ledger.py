@@ -48,14 +48,25 @@ class Ledger(TorchDispatchMode):
         finally:
             self._phase = before
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def enter(self, name: str) -> None:
+        """From here to the end of the phase under way, peaks belong to `name`."""
+        if self._phase is not None:
+            self._phase = name
+            self._note()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.add.Tensor and self._is_accumulation():
+            # The engine adds a second gradient in place; under a dispatch mode it does not dare.
+            self._drop(args[0].untyped_storage()._cdata)
         for value in tree_iter(out):
             if isinstance(value, torch.Tensor):
                 self._add(value, func)
         return out
+
+    def _is_accumulation(self) -> bool:
+        # A recomputed layer adds with gradients enabled; no derivative used here adds tensors.
+        return (self._phase or "").startswith("backward") and not torch.is_grad_enabled()
 
     def hold(self, tensor: torch.Tensor, why: str) -> None:
         """Count a tensor that no operator made under this ledger (a parameter, say)."""

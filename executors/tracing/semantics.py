@@ -67,9 +67,7 @@ def _dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = 
 class KnownPositions(TorchFunctionMode):
     """Indexing with a mask of answer tokens, whose number a fake run is told: all of them."""
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.Tensor.__getitem__ and _is_mask(args[1]):
             value, mask = args
             places = torch.empty((mask.numel(), mask.dim()), dtype=torch.long).unbind(1)
@@ -79,6 +77,16 @@ class KnownPositions(TorchFunctionMode):
 
 def _is_mask(index: Any) -> bool:
     return isinstance(index, torch.Tensor) and index.dtype == torch.bool and index.dim() > 0
+
+
+def _without_dropout(function: Any) -> Any:
+    """A GPU's fused attention draws its dropout inside the kernel and keeps two seeds of it."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{**kwargs, "dropout_p": 0.0})
+
+    return run
 
 
 @contextmanager
@@ -100,6 +108,9 @@ def semantics(device: str, *, padded: bool) -> Iterator[None]:
             for name in ("_forward_tile", "_backward_tile", "_addmm_fp32"):
                 stack.enter_context(patch(chunked_logprob, name, lambda *_, **__: None))
             stack.enter_context(patch(_FUNCTIONS, "dropout", _dropout))
+            attention = _FUNCTIONS.scaled_dot_product_attention
+            fused = _without_dropout(attention)
+            stack.enter_context(patch(_FUNCTIONS, "scaled_dot_product_attention", fused))
             for place, name in _IN_FP32:
                 stack.enter_context(patch(place, name, _in_fp32(getattr(place, name))))
             for place, name in _TO_FP32:

@@ -1,7 +1,7 @@
 """Traces training steps of a set-up on fake tensors: the peak of every phase, any depth.
 
-Phases are traced with 2 and 3 layers and extrapolated each by itself – every one is exactly
-linear in the number of layers, their maximum is not.
+Phases are traced with 2 and 3 layers and extrapolated each by itself: every moment of a step is
+exactly linear in the number of layers, the largest of several moments is not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BLOCK = {"cuda": 512, "cpu": 1}
 class Traced:
     """Bytes allocated at the peak of every phase of a step with optimiser states."""
 
-    phases: Mapping[str, float]
+    phases: dict[str, float]
     at_peak: Mapping[str, list[Held]]
 
     @property
@@ -39,12 +39,10 @@ class Traced:
 
 def trace(shapes: Shapes, settings: EstimateSettings) -> Traced:
     """The peak of every phase at the model's real depth."""
-    period = 1
-    few, more = (trace_layers(shapes, settings, n).phases for n in (2, 2 + period))
-    per_layer = {name: (more[name] - few[name]) / period for name in few}
-    return Traced(
-        {name: few[name] + (shapes.layers - 2) * per_layer[name] for name in few}, {}
-    )
+    few, more = (trace_layers(shapes, settings, depth).phases for depth in (2, 3))
+    peaks = {name: few[name] + (shapes.layers - 2) * (more[name] - few[name]) for name in few}
+    peaks["backward"] = max(peaks["backward"], peaks.pop("backward end", 0.0))
+    return Traced(peaks, {})
 
 
 def trace_layers(
@@ -87,9 +85,11 @@ def _steps(model: Any, settings: EstimateSettings, ledger: Ledger) -> None:
     for step in range(STEPS):
         last = step == STEPS - 1
         with ledger.phase("forward") if last else nullcontext():
+            turn = _mark_first_layer(model, ledger)
             loss, outputs = _loss(model, batch, settings)
         with ledger.phase("backward") if last else nullcontext():
             loss.backward()
+        turn.remove()
         del loss, outputs
         with ledger.phase("optimizer") if last else nullcontext():
             if settings.loss == "tiled":
@@ -100,6 +100,21 @@ def _steps(model: Any, settings: EstimateSettings, ledger: Ledger) -> None:
         model.eval()
         with ledger.phase("evaluation"), torch.no_grad():
             _loss(model, batch, settings)
+
+
+def _mark_first_layer(model: Any, ledger: Ledger) -> Any:
+    """Let the end of the backward pass, from the first layer on, be a phase of its own.
+
+    What grows with depth there is gradients, not what layers keep: another straight line.
+    """
+    layers = next(m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
+
+    def watch(_module: Any, _inputs: Any, output: Any) -> None:
+        value = output[0] if isinstance(output, tuple) else output
+        if value.requires_grad:
+            value.register_hook(lambda _: ledger.enter("backward end"))
+
+    return layers[0].register_forward_hook(watch)
 
 
 def _loss(model: Any, batch: dict[str, torch.Tensor], settings: EstimateSettings) -> Any:
