@@ -28,6 +28,8 @@ class Family:
     norm: Literal["rms", "rms_fp32", "layer"] = "rms"
     """`rms_fp32` (Gemma) multiplies by its weight in fp32, `rms` after the cast back."""
     norms_per_layer: int = 2
+    parallel_norms: bool = False
+    """Attention and MLP read the layer's input through norms of their own (GPT-NeoX)."""
     norm_shared: bool = False
     """Attention and MLP read the same norm's output (parallel residual, Phi-1/2)."""
     qk_norm: bool = False
@@ -39,15 +41,30 @@ class Family:
     tied_by_default: bool = False
     heads_equal: bool = False
     """No grouped-query attention in this family: k and v are as wide as q."""
-    mlp_saved_widths: int = 3
-    """Tensors of the MLP's inner width kept besides linear inputs: gate, activation, up; a GELU
-    written out in Python (GPT-2, Phi-2) keeps four, a fused one its input."""
+    fused: Literal["", "split", "slice"] = ""
+    """How fused projections are taken apart; slicing costs a whole gradient for each part."""
+    softmax_in_half: bool = False
+    """Eager attention leaves the precision of its softmax to autocast (GPT-2)."""
+    heads_first: bool = False
+    """Rotated queries and keys are put together anew, each head's rows side by side."""
+    gelu_in_python: bool = False
+    """The activation is written out operator by operator (`gelu_new`)."""
     attention_output_copied: bool = False
     """The input of the projection out of attention is a copy, not the kernel's own output."""
     eager_only: bool = False
     """Has no SDPA path (soft-capped attention scores)."""
+    softcap: bool = False
+    """Attention scores and logits pass through a scaled tanh."""
     masked_from: int = 0
     """Sequences of this length have a mask even without padding (sliding windows); 0: never."""
+    traced: bool = True
+    """Traces of the real modules agree with the closed forms (tests/executors/tracing)."""
+    partial_rotary: float = 0.0
+    """Share of each head's columns that are rotated; 0: all of them."""
+    window: int = 0
+    """Tokens that layers with a window look back at, at most (the family's largest); 0: all."""
+    unmasked_every: int = 0
+    """Every so many layers look at the whole sequence and need no mask for the window."""
     residual_dropout: bool = False
     """Dropout inside the layers is on by default (GPT-2's published configurations)."""
 
@@ -60,12 +77,23 @@ FAMILIES: Mapping[str, Family] = {
     "phi3": Family(
         attention=("qkv_proj", "o_proj"),
         mlp=("gate_up_proj", "down_proj"),
+        fused="slice",
+        heads_first=True,
+        partial_rotary=1.0,
         attention_output_copied=True,
     ),
     "gemma": Family(norm="rms_fp32", tied_by_default=True),
-    "gemma2": Family(norm="rms_fp32", norms_per_layer=4, tied_by_default=True, eager_only=True),
+    "gemma2": Family(
+        norm="rms_fp32", norms_per_layer=4, tied_by_default=True, eager_only=True, softcap=True
+    ),
     "gemma3": Family(
-        norm="rms_fp32", norms_per_layer=4, qk_norm=True, tied_by_default=True, masked_from=512
+        norm="rms_fp32",
+        norms_per_layer=4,
+        qk_norm=True,
+        tied_by_default=True,
+        masked_from=512,
+        window=1024,
+        unmasked_every=6,
     ),
     "phi": Family(
         attention=("q_proj", "k_proj", "v_proj", "dense"),
@@ -79,7 +107,9 @@ FAMILIES: Mapping[str, Family] = {
         mlp_bias=True,
         head_bias=True,
         attention_output_copied=True,
-        mlp_saved_widths=4,
+        heads_first=True,
+        partial_rotary=0.5,
+        gelu_in_python=True,
     ),
     "gpt2": Family(
         attention=("c_attn", "c_proj"),
@@ -93,8 +123,9 @@ FAMILIES: Mapping[str, Family] = {
         tied_by_default=True,
         heads_equal=True,
         residual_dropout=True,
-        attention_output_copied=True,
-        mlp_saved_widths=4,
+        softmax_in_half=True,
+        fused="split",
+        gelu_in_python=True,
     ),
     "gpt_neox": Family(
         attention=("query_key_value", "dense"),
@@ -106,7 +137,10 @@ FAMILIES: Mapping[str, Family] = {
         mlp_bias=True,
         heads_equal=True,
         attention_output_copied=True,
-        mlp_saved_widths=1,
+        fused="split",
+        heads_first=True,
+        partial_rotary=0.25,
+        parallel_norms=True,
     ),
 }
 

@@ -22,16 +22,32 @@ PREFILL_SHARE, DECODE_SHARE = (0.15, 0.35, 0.60), (0.30, 0.55, 0.80)
 CPU_TFLOPS, CPU_GB_S = (0.05, 0.15, 0.5), (8.0, 16.0, 30.0)
 
 
+def cached_tokens(shapes: Shapes, context: int) -> int:
+    """Tokens whose keys and values are held, over all layers.
+
+    Layers that look only at a window keep no more than the window (transformers'
+    DynamicSlidingWindowLayer).
+    """
+    window, every = shapes.family.window, shapes.family.unmasked_every
+    if not window or not every:
+        return shapes.layers * context
+    whole = shapes.layers // every
+    return whole * context + (shapes.layers - whole) * min(context, window)
+
+
 def inference_memory(
     shapes: Shapes, context: int, batch: int = 1, dtype: str = "bf16", *, device: str = "cuda"
 ) -> Estimate:
-    """GiB to answer `batch` questions at once with `context` tokens each (prompt and answer)."""
+    """GiB to answer `batch` questions at once with `context` tokens each (prompt and answer).
+
+    Grouped heads have one key and value for several queries, which is what the cache holds.
+    """
     if dtype == "nf4":
         weights = weight_bytes(shapes, nf4=True)
     else:
         weights = BYTES[dtype] * shapes.params
     width = 4.0 if dtype == "fp32" else 2.0
-    cache = 2.0 * shapes.layers * shapes.kv_width * context * batch * width
+    cache = 2.0 * cached_tokens(shapes, context) * shapes.kv_width * batch * width
     tokens = context * batch
     # Reading the prompt: residual and MLP of one layer, and the logits of the last position.
     work = tokens * width * (2.0 * shapes.hidden + 3.0 * shapes.inner)

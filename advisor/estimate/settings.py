@@ -17,6 +17,7 @@ OPTIMIZERS = ("auto", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "sgd", "a
 ATTENTIONS = ("sdpa", "eager")
 LOSSES = ("tiled", "full")
 DEVICES = ("cuda", "cpu")
+SHARDINGS = ("none", "full")
 # The CUDA builds of current torch carry no kernels for Pascal cards and older (P100: 6.0).
 NF4_COMPUTE_CAPABILITY = 7.0
 # More than anybody trains with: beyond it a number is a slip of the hand.
@@ -65,6 +66,9 @@ class EstimateSettings:
     """Whether rows of a batch differ in length, so that attention gets a mask (costs memory).
     None: as in okakae's runs, where batches of several rows do; not in a plain loop."""
     double_quant: bool = True
+    sharding: str = "none"
+    """With several GPUs: `none` holds the whole model on each (DistributedDataParallel), `full`
+    divides weights, gradients and optimiser states among them (FSDP2, layer by layer)."""
 
     @property
     def tokens(self) -> int:
@@ -98,7 +102,16 @@ class EstimateSettings:
     @property
     def adapter_bytes(self) -> int:
         """PEFT keeps adapters in fp32; TRL 1.16 casts those on a quantised base to bf16."""
-        return 2 if self.method == "qlora" else 4
+        return 2 if self.method == "qlora" and self.loss == "tiled" else 4
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of a weight that is not in 4 bits.
+
+        Okakae trains all weights in fp32 under autocast, since the small steps of full tuning
+        vanish in bf16; a plain loop, and every base under an adapter, has them in bf16.
+        """
+        return 4 if self.method == "full" and self.loss == "tiled" else 2
 
     @property
     def resolved_optimizer(self) -> str:
@@ -154,6 +167,7 @@ def _choices(settings: EstimateSettings) -> list[Fault]:
         ("attention", ATTENTIONS),
         ("loss", LOSSES),
         ("device", DEVICES),
+        ("sharding", SHARDINGS),
     )
     return [
         Fault(

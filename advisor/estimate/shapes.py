@@ -11,7 +11,7 @@ from typing import Any
 
 from advisor.errors import Fault, UsageError
 from advisor.estimate.config_values import config_of, value_faults
-from advisor.estimate.families import FAMILIES, Family, family_of
+from advisor.estimate.families import FAMILIES, SAME_AS, Family, family_of
 from knowledge.catalog.loader import did_you_mean, find_model, load
 from knowledge.catalog.records import Model
 
@@ -62,6 +62,15 @@ class Shapes:
     qkv_bias: bool
     out_bias: bool
     mlp_bias: bool
+
+    @property
+    def traced(self) -> bool:
+        """Whether the closed forms were checked against traces of this architecture."""
+        return self.counted and self.family.traced
+
+    @property
+    def family_name(self) -> str:
+        return SAME_AS.get(self.model_type, self.model_type)
 
     @property
     def q_width(self) -> int:

@@ -33,7 +33,7 @@ def test_the_document_is_the_contracts() -> None:
     assert vram["unit"] == "GiB"
     assert vram["low"] <= vram["likely"] <= vram["high"]
     assert vram["allocated"] <= vram["reserved"] <= vram["device"] == vram["likely"]
-    assert vram["basis"].startswith("formula:")
+    assert vram["basis"].startswith("traced:llama:")
     for term in vram["terms"]:
         assert term.keys() >= {"name", "gib", "phase"}
     named = made["fits"][0]  # type: ignore[index]

@@ -1,0 +1,1 @@
+"""A training step replayed without numbers: what is alive when, in sizes that stay symbols."""
