@@ -68,14 +68,20 @@ class SetupEstimate:
     """Services that tune a model of their own on as many tokens."""
     work: Work
     serving: Serving
-    would_fit_if: Mapping[str, float]
-    """Changes that need less, with the GiB the card would then have to have (high end)."""
     formula: Estimate
     """The range of `memory` before any measurement was asked."""
     probe: OwnRun | None = None
     """The measurement that stands in the formula's place."""
     own_runs: int = 0
     """Own measurements that moved the formula's range."""
+
+    @property
+    def would_fit_if(self) -> Mapping[str, float]:
+        """Changes that need less, with the GiB the card would then have to have (high end).
+
+        Worked out when asked for: it takes an estimate of each change.
+        """
+        return _savings(self.shapes, self.settings, self.memory)
 
 
 def estimate(
@@ -137,7 +143,6 @@ def estimate(
         serving=serving_costs(
             answering, watts="cpu_machine_watts" if on_cpu else "gpu_machine_watts"
         ),
-        would_fit_if=_savings(shapes, settings, memory),
         formula=formula.estimate,
         probe=known.probe,
         own_runs=known.runs,

@@ -200,7 +200,8 @@ class _Page:
         made = self.made
         if self._named() and made.fits and made.fits[0].fits:
             return []
-        most = SAVINGS_SHOWN if self._named() else 2
+        # A measurement's own line is paid for here, so that the page stays one page.
+        most = (SAVINGS_SHOWN if self._named() else 2) - (made.probe is not None)
         lines: list[str] = []
         for name, gib in list(made.would_fit_if.items())[:most]:
             text = self.t(f"estimate.saving.{name}", gib=f"{gib:.1f}")

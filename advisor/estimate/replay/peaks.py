@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass, replace
 from operator import mul
 
 from advisor.estimate.replay.model import Setup
-from advisor.estimate.replay.step import replay
+from advisor.estimate.replay.step import Moments, replay
 from advisor.estimate.settings import EstimateSettings
 from advisor.estimate.shapes import Shapes
 
@@ -142,17 +142,19 @@ def phase_peaks(shapes: Shapes, settings: EstimateSettings) -> dict[str, Peak]:
 def _peaks_of(setup: Setup, shapes: Shapes, settings: EstimateSettings) -> dict[str, Peak]:
     numbers = sizes(shapes, settings)
     deeper = shapes.layers - 2
-    peaks: dict[str, Peak] = {}
-    totals: dict[str, float] = {}
+    best: dict[str, tuple[float, Moments, tuple[int, ...], tuple[int, ...], list[float]]] = {}
     for stretch in replay(setup):
         values = [numbers[name] for name in stretch.symbols]
-        added = [deeper * sum(map(mul, layer, values)) for layer in stretch.per_layer]
-        most, at = max((sum(map(mul, moment, values)), moment) for moment in stretch.found)
-        total, layer = max(zip(added, stretch.per_layer, strict=True))
-        if most + total > totals.get(stretch.phase, -1.0):
-            totals[stretch.phase] = most + total
-            whole = [a + deeper * b for a, b in zip(at, layer, strict=True)]
-            peaks[stretch.phase] = _peak(stretch.symbols, whole, layer, values, shapes, settings)
+        most, at = max([(sum(map(mul, moment, values)), moment) for moment in stretch.found])
+        added, layer = max([(sum(map(mul, each, values)), each) for each in stretch.per_layer])
+        total = most + deeper * added
+        known = best.get(stretch.phase)
+        if known is None or total > known[0]:
+            best[stretch.phase] = (total, stretch, at, layer, values)
+    peaks = {}
+    for phase, (_, stretch, at, layer, values) in best.items():
+        whole = [a + deeper * b for a, b in zip(at, layer, strict=True)]
+        peaks[phase] = _peak(stretch.symbols, whole, layer, values, shapes, settings)
     return peaks
 
 
