@@ -29,7 +29,7 @@ from advisor.render import cells
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "screens"
 SAMPLES = ROOT / "knowledge" / "samples"
-COLUMNS, ROWS = 84, 70
+COLUMNS, ROWS = 84, 150
 WAIT_S = 60.0
 # Days of change of the sample's documents, so that the picture shows what okakae makes of them.
 DAYS = ("2026-04-01", "2026-06-15", "2026-07-01", "2026-08-20", "2026-10-01", "2026-11-10")
