@@ -8,7 +8,7 @@ import pytest
 
 from knowledge.corpus.facts import estimate_tokens, facts
 from knowledge.corpus.languages import language, language_shares
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 
 JAPANESE = "試用期間は採用した日から6か月間です。休職の期間は無給とし、勤続年数に通算します。"
 ENGLISH = "The probation period is six months from the day on which the employee was hired."

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.corpus.garbled import garbling
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 
 PROSE = "休職の期間は無給とします。ただし、会社が認めたときはこの限りではありません。" * 3
 

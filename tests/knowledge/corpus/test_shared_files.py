@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from knowledge.corpus.facts import facts
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 from knowledge.corpus.splits import split
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
