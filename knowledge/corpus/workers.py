@@ -85,7 +85,7 @@ def read_here(job: Job, cache: Path | None = None, *, texts: bool = True) -> lis
 def _passing(read: FileRead) -> bool:
     """Whether what is wrong may be gone next time though the file has not changed."""
     ids = {problem.id for problem in read.report.problems}
-    return bool(ids & {"reader-missing", "unreadable-file", "too-much-memory", "reading-stopped"})
+    return bool(ids & {"reader-missing", "unreadable-file", "too-much-memory"})
 
 
 class _Pool:
