@@ -68,12 +68,12 @@ def example_facts(examples: Sequence[Example]) -> ExampleFacts:
         if spoken.strip():
             languages[language(spoken)] += len(spoken)
     return ExampleFacts(
-        Counter(example.kind for example in examples),
+        dict(Counter(example.kind for example in examples)),
         frozenset(e.completion for e in examples if e.kind == "labelled"),
         sum(not example.answerable for example in examples),
         sum(tokens),
         max(tokens, default=0),
-        languages,
+        dict(languages),
     )
 
 

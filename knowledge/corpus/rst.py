@@ -18,14 +18,18 @@ _NAME = re.compile(r"^\s*\.\. +([\w:-]+)::")
 _COMMENT = re.compile(r"^(\s*)\.\.(?: +(?!\[|_|\|).*)?$")
 _TARGET = re.compile(r"^\s*\.\. +_[^:]*:.*$|^__ .*$")
 _OPTION = re.compile(r"^\s+:[\w-]+:(\s.*)?$")
+_FIELD = re.compile(r"\A(?::[\w-]+:.*\n)+")
+_NUMBERED = re.compile(r":(pep|rfc):`(\d+)`")
 _ROLE = re.compile(r":[\w:+.-]+:`([^`]*)`")
 _LINK = re.compile(r"`([^`<]*?)\s*<[^`>]*>`__?")
 _QUOTED = re.compile(r"``([^`]+)``|`([^`]+)`_{0,2}")
 _GRID = re.compile(r"^\s*\+(?:[-=]+\+)+\s*$")
 _SIMPLE = re.compile(r"^\s*=+(?: +=+)+\s*$")
-# Directives whose argument is settings and not text.
+# Directives that show nothing of their own, and those whose argument is a setting and not text.
 _SILENT = {"toctree", "contents", "highlight", "index", "sectnum", "raw", "include", "image"}
-_SILENT |= {"module", "currentmodule", "rubric:", "default-domain", "meta", "tabularcolumns"}
+_SILENT |= {"module", "currentmodule", "default-domain", "meta", "tabularcolumns"}
+_SET = {"only", "ifconfig", "code-block", "code", "sourcecode", "literalinclude", "figure"}
+_SET |= {"list-table", "container", "role", "default-role", "productionlist"}
 
 
 def read_rst(file: SourceFile) -> Reading:
@@ -39,7 +43,7 @@ def read_rst(file: SourceFile) -> Reading:
 
 def rst_sections(text: str) -> list[Section]:
     """The sections with their heading paths; levels by the order in which marks first appear."""
-    lines = [line.expandtabs(8).rstrip() for line in text.split("\n")]
+    lines = [line.expandtabs(8).rstrip() for line in _FIELD.sub("", text).split("\n")]
     marks: list[str] = []
     path: list[str] = []
     found: list[Section] = []
@@ -48,7 +52,7 @@ def rst_sections(text: str) -> list[Section]:
 
     def close() -> None:
         nonlocal seen
-        body = "\n".join(_shown(gathered)).strip("\n")
+        body = _inline("\n".join(_shown(gathered))).strip("\n")
         gathered.clear()
         headings = tuple(path)
         if body or (headings and headings != seen):
@@ -108,13 +112,14 @@ def _shown(lines: list[str]) -> list[str]:
         if _TARGET.match(line):
             continue
         if directive := _DIRECTIVE.match(line):
-            name = _NAME.match(line)
-            if name and name[1].split(":")[-1] in _SILENT:
+            named = _NAME.match(line)
+            name = named[1].split(":")[-1] if named else ""
+            if name in _SILENT:
                 skip_deeper_than = len(directive[1])
                 continue
             after_directive = True
-            if directive[2].strip():
-                out.append(directive[1] + _inline(directive[2]))
+            if directive[2].strip() and name not in _SET:
+                out.append(directive[1] + directive[2])
             continue
         if comment := _COMMENT.match(line):
             skip_deeper_than = len(comment[1])
@@ -124,13 +129,13 @@ def _shown(lines: list[str]) -> list[str]:
         after_directive = after_directive and not line
         if _GRID.match(line) or _SIMPLE.match(line):
             continue
-        shown = _inline(line)
-        out.append(shown[:-1] if shown.endswith("::") else shown)
+        out.append(line[:-1] if line.endswith("::") else line)
     return out
 
 
-def _inline(line: str) -> str:
-    """Roles, links and quotes as the words they show."""
-    line = _ROLE.sub(lambda m: m[1].split(" <")[0].lstrip("~!") or m[1], line)
-    line = _LINK.sub(lambda m: m[1] or m[0], line)
-    return _QUOTED.sub(lambda m: m[1] or m[2], line)
+def _inline(text: str) -> str:
+    """Roles, links and quotes as the words they show; they may run over a line's end."""
+    text = _NUMBERED.sub(lambda m: f"{m[1].upper()} {m[2]}", text)
+    text = _ROLE.sub(lambda m: m[1].split(" <")[0].lstrip("~!") or m[1], text)
+    text = _LINK.sub(lambda m: m[1] or m[0], text)
+    return _QUOTED.sub(lambda m: m[1] or m[2], text)
