@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.inspect_records import languages, named_reports
+from advisor.inspect_records import languages, named_reports, words
 from advisor.session import Session
 from knowledge.corpus.types import FileReport, Problem
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from advisor.commands_inspect import Inspection
 
 _MOST_CLEAN_FILES = 40
+# No fault of the file, but a person must know of it before anybody may ask.
+_SAID_ANYWAY = {"personal-data"}
 _ORDER = {"error": 0, "warn": 1, "info": 2}
 
 
@@ -35,7 +37,12 @@ def show(found: Sequence[Inspection], session: Session) -> None:
         table([session.t(f"inspect.column.{name}") for name in columns], rows)
     if len(shown) < len(reports):
         click.echo(session.t("inspect.more-files", n=len(clean)))
-    listed = [(r.path, p) for r in shown for p in r.problems if p.severity != "info"]
+    listed = [
+        (r.path, p)
+        for r in shown
+        for p in r.problems
+        if p.severity != "info" or p.id in _SAID_ANYWAY
+    ]
     listed += [
         (session.t("inspect.between-files"), p) for one in found for p in one.corpus.problems
     ]
@@ -69,10 +76,10 @@ def _show_problems(listed: Sequence[tuple[str, Problem]], session: Session) -> N
     for path, problem in sorted(listed, key=lambda item: _ORDER[item[1].severity]):
         place = f"{path} ({problem.where})" if problem.where else path
         mark = session.t(f"inspect.status.{'refused' if problem.severity == 'error' else 'warn'}")
-        text = session.t(f"problem.{problem.id}.text", **problem.values)
-        click.echo(f"[{mark}] {place} [{problem.id}]\n    {text}")
-        if problem.excerpt:
-            click.echo(f"    > {problem.excerpt}")
-        fix = session.t(f"problem.{problem.id}.fix", **problem.values)
-        click.echo(f"    {session.t('inspect.fix', fix=fix)}")
+        said = words(problem, session)
+        click.echo(f"[{mark}] {place} [{problem.id}]\n    {said['text']}")
+        if said["excerpt"]:
+            click.echo(f"    > {said['excerpt']}")
+        click.echo(f"    {said['why']}")
+        click.echo(f"    {session.t('inspect.fix', fix=said['fix'])}")
     click.echo("")

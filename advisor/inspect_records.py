@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -12,10 +12,13 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from advisor.session import Session
 from advisor.types import SCHEMA_VERSION
 from knowledge.corpus.facts import DocumentFacts
+from knowledge.corpus.patterns import masked, patterns
 from knowledge.corpus.types import Document, Example, FileReport, Problem
 
 if TYPE_CHECKING:
     from advisor.commands_inspect import Inspection
+
+_PARTS = ("text", "why", "fix")
 
 
 class DocumentSpool:
@@ -207,8 +210,21 @@ def _problem(problem: Problem, session: Session) -> dict[str, Any]:
         "id": problem.id,
         "severity": problem.severity,
         "where": problem.where,
-        "text": session.t(f"problem.{problem.id}.text", **problem.values),
-        "fix": session.t(f"problem.{problem.id}.fix", **problem.values),
-        "excerpt": problem.excerpt,
+        "places": list(problem.places),
+        **({"of": list(problem.of)} if problem.of else {}),
+        **words(problem, session),
         "values": dict(problem.values),
     }
+
+
+def words(problem: Problem, session: Session) -> dict[str, str]:
+    """What is said of a problem: text, why it hurts, fix, and an excerpt without secrets."""
+    values = dict(problem.values)
+    if isinstance(types := values.get("types"), Mapping):
+        named = [f"{session.t(f'pattern.{name}')} {n}" for name, n in types.items()]
+        values["types"] = ", ".join(named)
+    said = {part: session.t(f"problem.{problem.id}.{part}", **values) for part in _PARTS}
+    shown = masked(problem.excerpt)
+    for name in dict.fromkeys(pattern.name for pattern in patterns()):
+        shown = shown.replace(f"[{name}]", f"[{session.t(f'pattern.{name}')}]")
+    return {**said, "excerpt": shown}

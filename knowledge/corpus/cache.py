@@ -96,7 +96,7 @@ def readers_digest() -> str:
 
 def _file_read(entry: dict[str, Any]) -> FileRead:
     report = entry["report"]
-    report["problems"] = tuple(Problem(**problem) for problem in report["problems"])
+    report["problems"] = tuple(_problem(problem) for problem in report["problems"])
     counted = entry["example_facts"]
     counted["labels"] = frozenset(counted["labels"])
     return FileRead(
@@ -107,6 +107,10 @@ def _file_read(entry: dict[str, Any]) -> FileRead:
         tuple(_example(example) for example in entry["examples"]),
         ExampleFacts(**counted),
     )
+
+
+def _problem(entry: dict[str, Any]) -> Problem:
+    return Problem(**{**entry, "places": tuple(entry["places"]), "of": tuple(entry["of"])})
 
 
 def _document(entry: dict[str, Any]) -> Document:

@@ -11,6 +11,7 @@ from knowledge.corpus.facts import DocumentFacts, ExampleFacts, document_facts, 
 from knowledge.corpus.garbled import garbled_text, garbling
 from knowledge.corpus.health import document_problems, text_problems
 from knowledge.corpus.kinds import READERS, claimed_kind, kind_of
+from knowledge.corpus.quality import quality_problems
 from knowledge.corpus.source import Reading, Refused, SourceFile
 from knowledge.corpus.types import Document, Example, FileReport, FileStatus, Problem
 
@@ -107,7 +108,7 @@ def _read(file: SourceFile, kind: str) -> Reading:
         if found is not None and found.kind != "replacement":
             where = "" if document.id == file.id else document.sections[0].where
             reading.problems.append(garbled_text(found, where))
-    reading.problems += text_problems(reading.examples)
+    reading.problems += [*text_problems(reading.examples), *quality_problems(reading.examples)]
     return reading
 
 

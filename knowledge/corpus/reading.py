@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from knowledge.corpus.facts import DocumentFacts, ExampleFacts, summed
-from knowledge.corpus.health import repetitions
 from knowledge.corpus.links import linked
 from knowledge.corpus.readers import FileRead
+from knowledge.corpus.repetition import find_repetitions, told
 from knowledge.corpus.source import name_below
 from knowledge.corpus.types import Corpus, DataFacts, Document, Example, FileReport, Problem
 from knowledge.corpus.walking import walk
@@ -62,7 +62,7 @@ def read(
         if facts.record
     }
     kept, examples, notes = linked(documents, records, [e for read in found for e in read.examples])
-    repeated, between = repetitions(examples)
+    repeated, between = told(examples, find_repetitions(examples))
     return Corpus(
         path,
         kept,
@@ -101,7 +101,7 @@ def survey(
     documents = [facts for read in found for facts in read.document_facts]
     records = {id(facts) for facts in documents if facts.record}
     kept, examples, notes = linked(documents, records, [e for read in found for e in read.examples])
-    repeated, between = repetitions(examples)
+    repeated, between = told(examples, find_repetitions(examples))
     reports = _noted(found, (notes, repeated))
     digest = _digest(found)
     counted: list[ExampleFacts] = [read.example_facts for read in found]
