@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor import rates
 from advisor.answers_file import read_answers
 from advisor.errors import AnswersError, Fault, UsageError
 from advisor.questions import Questionnaire, Unreadable, allowed_values, near_ids
@@ -39,6 +40,8 @@ class Given:
 
     answers: Answers = field(default_factory=Answers)
     settings: dict[str, Scalar] = field(default_factory=dict)
+    rates: dict[str, Scalar] = field(default_factory=dict)
+    """What turns dollars, power and working time into yen, said instead of the catalog's."""
     faults: list[Fault] = field(default_factory=list)
 
     def take(
@@ -51,6 +54,8 @@ class Given:
             if question is None:
                 if id_ in settings:
                     self.settings[id_] = value
+                elif rates.is_rate(id_):
+                    self.rates[id_] = value
                 else:
                     self._unknown(id_, [*questionnaire.questions, *settings], why)
                 continue
@@ -88,6 +93,7 @@ def given(answers_file: Path | None, sets: Sequence[str]) -> Given:
         found.take(file.values.items(), "file", answers_file.name, folder)
     found.take(_environment(), "env", "OKAKAE_*", here)
     found.take(_flags(sets), "flag", "--set", here)
+    found.faults += [*rates.state(found.rates.items()), *rates.environment_faults()]
     return found
 
 

@@ -10,13 +10,23 @@ from typing import Any
 import click
 
 from advisor.errors import Fault, UsageError
-from advisor.session import Session, okakae_command
+from advisor.session import _COMMON, Session, _session, okakae_command
 from advisor.texts import has_text, t
 
 
+def _common(function: Any) -> Any:
+    """The options that work everywhere, on the group as on its commands."""
+    for flags, attributes in reversed(_COMMON):
+        function = click.option(*flags, **attributes)(function)
+    return function
+
+
 @click.group("knowledge", help=t("command.knowledge.help"))
-def knowledge() -> None:
+@_common
+@click.pass_context
+def knowledge(ctx: click.Context, /, **common: Any) -> None:
     """Facts with their sources and dates."""
+    ctx.obj = _session(ctx, common)
 
 
 def _usable(call: Callable[[], Any]) -> Any:
@@ -104,10 +114,12 @@ def check(session: Session) -> None:
     """Faults of the catalog and of the company's own files over it."""
     from knowledge.catalog import texts
     from knowledge.catalog.checker import check as findings_of
+    from knowledge.catalog.checker import proved as proved_by
     from knowledge.catalog.loader import load, overlay_folder
     from knowledge.catalog.records import KINDS
 
     findings = findings_of(date.today())
+    proved = proved_by()
     errors = [f for f in findings if f.severity == "error"]
     documents = [{**asdict(f), "text": session.t(f.text_id, **f.values)} for f in findings]
     if errors:
@@ -125,12 +137,16 @@ def check(session: Session) -> None:
 
     def human() -> None:
         click.echo(session.t("knowledge.fine", records=n_records, texts=len(texts.all_texts())))
+        for name, (n, of) in proved.items():
+            click.echo(f"  {n:>5,} / {of:<5,}  {session.t(f'knowledge.proved.{name}')}")
         if documents:
             click.echo(session.t("knowledge.warnings", n=len(documents)))
         for document in documents:
             click.echo(f"  - {document['kind']} {document['id']}: {document['text']}")
 
-    session.out({"schema_version": 1, "records": n_records, "findings": documents}, human)
+    checked = {name: {"proved": n, "of": of} for name, (n, of) in proved.items()}
+    document = {"schema_version": 1, "records": n_records, "checked": checked}
+    session.out({**document, "findings": documents}, human)
 
 
 def _find(id_: str, kind: str | None) -> list[tuple[str, Any]]:
@@ -153,20 +169,23 @@ def _find(id_: str, kind: str | None) -> list[tuple[str, Any]]:
 
 
 def _document(kind: str, record: Any) -> dict[str, Any]:
-    from knowledge.catalog.age import PRICED, age_days
+    from knowledge.catalog.age import PRICED, age_days, is_old
 
     document = asdict(record)
     if kind in PRICED:
-        document["age_days"] = age_days(record, date.today())
+        today = date.today()
+        document["age_days"] = age_days(record, today)
+        document["price_old"] = is_old(record, today)
     return document
 
 
 def _show_record(session: Session, kind: str, record: Any) -> None:
     click.echo(f"{record.id}  ({session.t(f'knowledge.kind.{kind}')})")
     for id_, text in _texts(session, kind, record).items():
-        click.echo(f"  {id_.rsplit('.', 1)[-1]}: {text}")
+        name = "gated" if id_.startswith("gate.") else id_.rsplit(".", 1)[-1]
+        click.echo(f"  {name}: {text}")
     for name, value in asdict(record).items():
-        if name in ("id", "date", "source") or value in (None, "", (), {}):
+        if name in ("id", "date", "source", "gated") or value in (None, "", (), {}):
             continue
         shown = _shown(value)
         price = "usd" in name or name == "likely"
@@ -189,15 +208,20 @@ def _texts(session: Session, kind: str, record: Any) -> dict[str, str]:
     wanted = [template.format(id=record.id) for template in _TEXTS.get(kind, ())]
     if kind in ("models", "embedders"):
         wanted += [f"licence.{part.strip()}.conditions" for part in record.licence.split(",")]
-    return {text_id: session.t(text_id) for text_id in wanted if has_text(text_id)}
+    found = {text_id: session.t(text_id) for text_id in wanted if has_text(text_id)}
+    if kind == "models":
+        where = f"https://huggingface.co/{record.hub_id or record.id}"
+        found[f"gate.{record.gated}"] = session.t(f"gate.{record.gated}", where=where)
+    return found
 
 
 _SUMMARY: Mapping[str, tuple[str, ...]] = {
-    "models": ("params", "licence", "languages", "purposes"),
+    "models": ("params", "licence", "gated", "languages", "purposes"),
     "licences": ("commercial", "redistribute"),
     "gpus": ("usable_gib", "compute_capability", "bf16_dense_tflops"),
     "offers": ("gpu_name", "gpu_count", "usd_per_hour"),
     "apis": ("mode", "input_usd_per_1m", "output_usd_per_1m", "training_usd_per_1m", "ends"),
+    "subscriptions": ("platform", "usd_per_month", "per_user"),
     "rates": ("low", "likely", "high", "unit"),
     "methods": ("approach", "method", "variant"),
     "rules": ("strength", "effects"),

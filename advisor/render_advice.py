@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from advisor.render_plan import span
+from advisor.render_year import year_lines
 from advisor.types import Option, Recommendation
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def show_recommendation(recommendation: Recommendation, session: Session) -> Non
     if best is not None:
         page.reasons(best)
         page.estimates(best)
+    page.year(options)
     page.blocked(options)
     page.items("advice.changes", recommendation.changes_if)
     questions = (f"{id_}: {session.t(f'question.{id_}.text')}" for id_ in recommendation.unknowns)
@@ -146,6 +148,12 @@ class _Page:
             basis = self._session.t("advice.basis", basis=estimate.basis)
             self.say(f"{label}: {span(estimate, self._session.lang)}", "  - ")
             self.say(basis, "      ")
+
+    def year(self, options: Iterable[Option]) -> None:
+        lines = year_lines(options, self._session, self._width)
+        for position, line in enumerate(["", *lines] if lines else []):
+            style = "bold" if position == 1 else None
+            self._console.print(line, style=style, markup=False, soft_wrap=True)
 
     def blocked(self, options: Iterable[Option]) -> None:
         roads_by_text: dict[str, list[str]] = {}

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from advisor.types import Needs
+from knowledge.catalog.conditions import COMPARE
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Rule
 
 Facts = Mapping[str, Any]
-
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-}
 
 # How much text a model takes in comfortably, in tokens. Source: Chan et al. 2024 (CAG) for 8B
 # models, where whole-corpus prompts lead up to about 50k and trail at 85k; Anthropic's note on
@@ -56,7 +47,7 @@ def _met(wanted: Any, value: Any) -> bool:
             if name == "known":
                 if (value is not None) is not bound:
                     return False
-            elif value is None or not _COMPARE[name](value, bound):
+            elif value is None or not COMPARE[name](value, bound):
                 return False
         return True
     if value is None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from advisor.estimate.inference import inference_memory
 from advisor.estimate.memory import Memory, training_memory
-from advisor.estimate.money import Fit, OfferCost, electricity_jpy, fits, offer_costs
+from advisor.estimate.money import HostedTuning, hosted_tuning
+from advisor.estimate.offers import (
+    Fit,
+    OfferCost,
+    by_cost,
+    fits,
+    offer_costs,
+    offers_without_price,
+    own_machine,
+)
 from advisor.estimate.roads import estimates_for_option
 from advisor.estimate.settings import EstimateSettings, check, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import training_hours
+from advisor.estimate.time import CPU_CORES, hours_of, work
+from advisor.estimate.upkeep import Serving, Work, serving_costs, work_costs
 from advisor.types import Estimate
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Gpu
@@ -32,6 +42,10 @@ __all__ = [
 ]
 
 
+ANSWER_CONTEXT = 4096
+"""Tokens of question, passages and answer that the serving machine has room for."""
+
+
 @dataclass(frozen=True, slots=True)
 class SetupEstimate:
     """Everything known about one training set-up before it runs."""
@@ -44,16 +58,26 @@ class SetupEstimate:
     """On the card named, else on the cheapest one for hire that fits, else on a CPU asked for."""
     hours_on: str
     offers: tuple[OfferCost, ...]
+    """Cheapest first, a machine of one's own among them."""
     own_electricity_jpy: Estimate | None
+    offers_without_price: tuple[tuple[str, str], ...]
+    """Offers with room for it that lack a published price, or whose card's speed is unknown."""
+    hosted: tuple[HostedTuning, ...]
+    """Services that tune a model of their own on as many tokens."""
+    work: Work
+    serving: Serving
     would_fit_if: Mapping[str, float]
     """Changes that need less, with the GiB the card would then have to have (high end)."""
 
 
-def estimate(settings: EstimateSettings, *, ram_gib: float | None = None) -> SetupEstimate:
+def estimate(
+    settings: EstimateSettings, *, ram_gib: float | None = None, cores: int = CPU_CORES
+) -> SetupEstimate:
     """Estimate one set-up.
 
     Args:
         ram_gib: main memory of this machine, compared with when the device is a CPU.
+        cores: processor cores of this machine, for a training without a card.
 
     Raises:
         UsageError: the set-up is impossible; every fault is named.
@@ -62,20 +86,27 @@ def estimate(settings: EstimateSettings, *, ram_gib: float | None = None) -> Set
     memory = training_memory(shapes, settings)
     on_cpu = settings.device == "cpu"
 
-    def hours_on(card: Gpu) -> Estimate | None:
-        return training_hours(shapes, settings, card) if runs_on(settings, card) else None
+    done = work(shapes, settings)
 
-    offers = () if on_cpu else tuple(offer_costs(memory.estimate, hours_on, gpus=settings.gpus))
-    hours, where = training_hours(shapes, settings, gpu), gpu.id if gpu else "cpu"
+    def hours_on(card: Gpu | None) -> Estimate | None:
+        if card is not None and not runs_on(settings, card):
+            return None
+        return hours_of(done, settings, card, cores)
+
+    offers = () if on_cpu else offer_costs(memory.estimate, hours_on, gpus=settings.gpus)
+    hours = hours_on(gpu) if gpu or on_cpu else None
+    where = gpu.id if gpu else "cpu"
     if hours is None and offers:
         hours, where = offers[0].hours, offers[0].gpu
     if hours is None and not on_cpu:
         # Nothing for hire holds it on one card: the fastest card says how much work it is.
         cards = [card for card in load("gpus").values() if card.tensor_tflops]
         fastest = max(cards, key=lambda card: (card.usable_gib, card.tensor_tflops or 0))
-        hours, where = training_hours(shapes, settings, fastest), fastest.id
-    watts = "cpu_machine_watts" if on_cpu else "gpu_machine_watts"
-    own = electricity_jpy(hours, watts) if hours is not None and (on_cpu or gpu) else None
+        hours, where = hours_on(fastest), fastest.id
+    own = _own(settings, memory.estimate, gpu, hours if on_cpu else None, hours_on)
+    answering = inference_memory(
+        shapes, min(ANSWER_CONTEXT, shapes.context), device="cpu" if on_cpu else "cuda"
+    )
     return SetupEstimate(
         settings=settings,
         shapes=shapes,
@@ -83,10 +114,37 @@ def estimate(settings: EstimateSettings, *, ram_gib: float | None = None) -> Set
         fits=_fits(settings, memory.estimate, gpu, ram_gib),
         hours=hours,
         hours_on=where,
-        offers=offers,
-        own_electricity_jpy=own,
+        offers=by_cost([*offers, own] if own else offers),
+        own_electricity_jpy=own.cost_jpy if own else None,
+        offers_without_price=()
+        if on_cpu
+        else offers_without_price(memory.estimate, gpus=settings.gpus),
+        hosted=tuple(hosted_tuning(done.tokens, shapes.params, settings.method)),
+        work=work_costs(settings.examples),
+        serving=serving_costs(
+            answering, watts="cpu_machine_watts" if on_cpu else "gpu_machine_watts"
+        ),
         would_fit_if=_savings(shapes, settings, memory),
     )
+
+
+def _own(
+    settings: EstimateSettings,
+    needed: Estimate,
+    gpu: Gpu | None,
+    on_cpu: Estimate | None,
+    hours_on: Callable[[Gpu | None], Estimate | None],
+) -> OfferCost | None:
+    """A machine of one's own: the processor, the card named, else the smallest RTX with room."""
+    if on_cpu is not None:
+        return own_machine(on_cpu, None)
+    desk = [card for card in load("gpus").values() if card.id.startswith("RTX")]
+    choices = [gpu] if gpu else sorted(desk, key=lambda card: card.usable_gib)
+    for card in choices:
+        hours = hours_on(card) if needed.high <= card.usable_gib else None
+        if hours is not None:
+            return own_machine(hours, card, cards=settings.gpus)
+    return None
 
 
 def _fits(

@@ -1,126 +1,22 @@
-"""What it costs in yen: hours on every card for hire that fits, own electricity, API tokens.
+"""Amounts in yen: dollars, own electricity, tokens of hosted models; sums and multiples of ranges.
 
-Every price carries its date; one older than 90 days says so. Rates that turn dollars and watts
-into yen are the catalog's `rates`, each with its own range, meant to be overridden.
+What turns dollars and watts into yen are rates (`advisor.rates`), each with its own range, meant to
+be overridden.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from advisor.rates import rate
 from advisor.types import Estimate
+from knowledge.catalog.age import is_old
 from knowledge.catalog.loader import load
-from knowledge.catalog.records import Api, Gpu, Offer, Rate
+from knowledge.catalog.records import Api, Rate
 
-OLD_DAYS = 90
-# Cards sold as 16, 24, 48 and 80 GB give a program about this share (gpus.toml, measured cards).
-USABLE_SHARE = 0.93
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Whether a set-up's high estimate fits a card, and by how much."""
-
-    gpu: str
-    usable_gib: float
-    fits: bool
-    margin_gib: float
-    runs: bool = True
-    """False where the card lacks what the method needs; it then does not fit either."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfferCost:
-    """What one offer costs for this training; `notes` are text ids."""
-
-    name: str
-    platform: str
-    gpu: str
-    kind: str
-    hours: Estimate
-    cost_jpy: Estimate
-    usd_per_hour: float
-    price_date: str
-    price_old: bool
-    sends_data_out: bool
-    notes: tuple[str, ...] = ()
-
-
-def fits(estimate: Estimate, gpu: Gpu, *, runs: bool = True) -> Fit:
-    """Compare the high end of `estimate` (GiB of `device`) with what a program gets on `gpu`."""
-    margin = gpu.usable_gib - estimate.high
-    return Fit(gpu.id, gpu.usable_gib, runs and margin >= 0, margin, runs)
-
-
-def rate(id_: str) -> Rate:
-    """A rate of the catalog, such as `usd_jpy` or `electricity_jpy_per_kwh`."""
-    return load("rates")[id_]
-
-
-@functools.lru_cache(maxsize=256)
-def is_old(day: str, today: date | None = None) -> bool:
-    """Whether a price of `day` (a year, a month or a day in ISO form) is over 90 days old."""
-    parts = [int(part) for part in day.split("-") if part.isdigit()]
-    if not parts:
-        return True
-    known = date(parts[0], *[*parts[1:3], 1, 1][:2])
-    return ((today or date.today()) - known).days > OLD_DAYS
-
-
-def offer_costs(
-    memory: Estimate,
-    hours_on: Callable[[Gpu], Estimate | None],
-    *,
-    gpus: int = 1,
-    today: date | None = None,
-) -> list[OfferCost]:
-    """Every offer whose card holds `memory.high`, cheapest first.
-
-    Args:
-        hours_on: training hours on a card; offers of cards it cannot rate are left out.
-        gpus: cards one training uses; an offer must have that many, and all of its are paid.
-    """
-    found = []
-    cards, yen = load("gpus"), rate("usd_jpy")
-    now = today or date.today()
-    on_card: dict[str, Estimate | None] = {}
-    for offer in load("offers").values():
-        gpu = cards.get(offer.gpu)
-        if gpu is None or offer.gpu_count < gpus:
-            continue
-        if memory.high > min(gpu.usable_gib, offer.gpu_memory_gib):
-            continue
-        if gpu.id not in on_card:
-            on_card[gpu.id] = hours_on(gpu)
-        hours = on_card[gpu.id]
-        if hours is not None:
-            found.append(_offer_cost(offer, gpu, hours, yen, now))
-    return sorted(found, key=lambda cost: (cost.cost_jpy.likely, cost.cost_jpy.high, cost.name))
-
-
-def _offer_cost(offer: Offer, gpu: Gpu, hours: Estimate, yen: Rate, today: date) -> OfferCost:
-    old = is_old(offer.date, today)
-    notes = ["estimate.note.old-price"] if old else []
-    if offer.session_hours is not None and hours.likely > offer.session_hours:
-        notes.append("estimate.note.session-too-short")
-    if offer.hours_per_week is not None and hours.likely > offer.hours_per_week:
-        notes.append("estimate.note.week-too-short")
-    return OfferCost(
-        name=offer.id,
-        platform=offer.platform,
-        gpu=gpu.id,
-        kind=offer.kind,
-        hours=hours,
-        cost_jpy=usd_to_jpy(hours, offer.usd_per_hour, f"price:{offer.date}", yen),
-        usd_per_hour=offer.usd_per_hour,
-        price_date=offer.date,
-        price_old=old,
-        sends_data_out=offer.sends_data_out,
-        notes=tuple(notes),
-    )
+# Larger models than this are not what the hosted tuning services of the catalog quote for.
+HOSTED_TUNING_MOST_PARAMS = 10_000_000_000
 
 
 def usd_to_jpy(amount: Estimate, usd_each: float, basis: str, yen: Rate | None = None) -> Estimate:
@@ -186,3 +82,42 @@ def times(estimate: Estimate, factor: float) -> Estimate:
         estimate.unit,
         estimate.basis,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class HostedTuning:
+    """What a service that tunes its own models asks for the same tokens."""
+
+    name: str
+    provider: str
+    cost_jpy: Estimate
+    usd_per_1m: float
+    price_date: str
+    price_old: bool
+    note: str
+
+
+def hosted_tuning(
+    tokens: float, params: int, method: str, *, today: date | None = None
+) -> list[HostedTuning]:
+    """Hosted tuning on as many training tokens, cheapest first; none where it is not offered.
+
+    Args:
+        tokens: of all examples over all epochs.
+    """
+    if method == "full" or params > HOSTED_TUNING_MOST_PARAMS:
+        return []
+    found = []
+    for api in load("apis").values():
+        if api.mode != "training" or api.training_usd_per_1m is None:
+            continue
+        # Services count with their own tokenizer, and bill an example's instructions too.
+        counted = Estimate(tokens * 0.8, tokens, tokens * 1.3, "tokens", "formula:examples")
+        cost = usd_to_jpy(counted, api.training_usd_per_1m / 1e6, f"price:{api.id}:{api.date}")
+        old = is_old(api, today or date.today())
+        found.append(
+            HostedTuning(
+                *(api.id, api.provider, cost, api.training_usd_per_1m, api.date, old, api.note)
+            )
+        )
+    return sorted(found, key=lambda each: each.cost_jpy.likely)

@@ -7,11 +7,18 @@ from dataclasses import replace
 from advisor.errors import UsageError
 from advisor.estimate.inference import inference_memory, seconds_per_answer
 from advisor.estimate.memory import training_memory
-from advisor.estimate.money import electricity_jpy, offer_costs
+from advisor.estimate.money import electricity_jpy, usd_to_jpy
+from advisor.estimate.offers import cheapest_hour, offer_costs
 from advisor.estimate.settings import EstimateSettings, TuningMethod, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import training_hours
-from advisor.estimate.year import RoadCosts, prompting_costs, rag_costs, tuning_costs
+from advisor.estimate.time import CPU_CORES, training_hours
+from advisor.estimate.year import (
+    RoadCosts,
+    prompt_tokens_of,
+    prompting_costs,
+    rag_costs,
+    tuning_costs,
+)
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_gpu, load
 from knowledge.catalog.records import Api, Gpu
@@ -23,6 +30,7 @@ CARD_OF_PLACE = {"colab": "T4", "kaggle": "T4", "cloud": "A100 80GB SXM4"}
 TUNABLE_ON_CPU = 700_000_000
 ANSWER_CONTEXT = {"prompting": 4096, "rag": 4096, "hybrid": 4096}
 ANSWER_TOKENS = 200
+EXAMPLES_SHOWN = 8
 FEW_SHOT_TOKENS, UNKNOWN_CORPUS_TOKENS, UNKNOWN_EXAMPLES = 1200, 200_000, 300
 # A passage and its question beside each example (hybrid tuning), and an embedder's own memory.
 PASSAGE_TOKENS, EMBEDDER_GIB = 1200, 0.5
@@ -35,7 +43,8 @@ def estimates_for_option(
     """`vram_gib`, `hours`, `cost_jpy` by name; where no card is used, `ram_gib` as well.
 
     `hours` are until the thing is built, `cost_jpy` is building, answering at the stated traffic
-    and renewing over the first year: machines and API only, nobody's working hours.
+    and renewing over the first year: machines and API only. Its parts stand beside it, and the
+    year's working hours as `people_jpy` (`RoadCosts.estimates`).
 
     Args:
         model: a catalog id, `starter`, the id of a hosted API, a folder or a config; an option
@@ -62,12 +71,17 @@ def card(needs: Needs) -> Gpu | None:
     return find_gpu(CARD_OF_PLACE.get(str(needs.gpu), str(needs.gpu)))
 
 
+def _cores(needs: Needs) -> int:
+    return needs.machine.cpu_cores if needs.machine else CPU_CORES
+
+
 def _hosted(approach: Approach, api: Api, needs: Needs) -> dict[str, Estimate]:
     costs = _road_costs(approach, needs, api, None, "cpu_machine_watts")
     return {
         "vram_gib": NO_CARD_NEEDED,
         "hours": costs.build_hours,
         "cost_jpy": costs.year_jpy,
+        **costs.estimates(),
     }
 
 
@@ -78,24 +92,37 @@ def _answered(approach: Approach, shapes: Shapes, needs: Needs) -> dict[str, Est
     memory = inference_memory(shapes, context, device="cuda" if on_card else "cpu")
     if approach == "rag":
         memory = _plus(memory, EMBEDDER_GIB)
-    seconds = seconds_per_answer(shapes, context - ANSWER_TOKENS, ANSWER_TOKENS, gpu)
+    asked = min(context - ANSWER_TOKENS, prompt_tokens_of(approach, _shown_tokens(needs)))
+    seconds = seconds_per_answer(shapes, max(1, asked), ANSWER_TOKENS, gpu)
     watts = "gpu_machine_watts" if on_card else "cpu_machine_watts"
-    costs = _road_costs(approach, needs, None, seconds, watts)
+    hour = _rented_hour(shapes, needs) if on_card else None
+    costs = _road_costs(approach, needs, None, seconds, watts, hour)
     found = {
         "vram_gib": memory if on_card else NO_CARD_NEEDED,
         "hours": costs.build_hours,
         "cost_jpy": costs.year_jpy,
+        **costs.estimates(),
     }
     return found if on_card else found | {"ram_gib": memory}
 
 
 def _road_costs(
-    approach: Approach, needs: Needs, api: Api | None, seconds: Estimate | None, watts: str
+    approach: Approach,
+    needs: Needs,
+    api: Api | None,
+    seconds: Estimate | None,
+    watts: str,
+    rented_hour_jpy: Estimate | None = None,
 ) -> RoadCosts:
     if approach == "prompting":
-        shown = FEW_SHOT_TOKENS if needs.n_examples else 0
         return prompting_costs(
-            shown, needs.traffic_per_day, answer_api=api, answer_seconds=seconds, watts=watts
+            _shown_tokens(needs),
+            needs.traffic_per_day,
+            examples=min(needs.n_examples or 0, EXAMPLES_SHOWN),
+            answer_api=api,
+            answer_seconds=seconds,
+            watts=watts,
+            rented_hour_jpy=rented_hour_jpy,
         )
     return rag_costs(
         needs.corpus_tokens or UNKNOWN_CORPUS_TOKENS,
@@ -104,7 +131,29 @@ def _road_costs(
         answer_api=api,
         answer_seconds=seconds,
         watts=watts,
+        rented_hour_jpy=rented_hour_jpy,
     )
+
+
+def _rented_hour(shapes: Shapes, needs: Needs, dtype: str = "bf16") -> Estimate | None:
+    """Yen for an hour of the cheapest card that answers; None where the company has its own.
+
+    A free notebook trains, but nobody's questions are answered from one.
+    """
+    own = card(needs) is not None and needs.gpu not in CARD_OF_PLACE
+    if own or needs.confidential == "all":
+        return None
+    memory = inference_memory(shapes, min(4096, shapes.context), dtype=dtype)
+    offer = cheapest_hour(memory)
+    if offer is None or offer.usd_per_hour is None:
+        return None
+    one = Estimate(1.0, 1.0, 1.0, "hours", "formula:one-hour")
+    return usd_to_jpy(one, offer.usd_per_hour, f"price:{offer.id}:{offer.date}")
+
+
+def _shown_tokens(needs: Needs) -> int:
+    """Tokens of the examples that stand in the prompt."""
+    return FEW_SHOT_TOKENS if needs.n_examples else 0
 
 
 def settings_for(
@@ -145,7 +194,7 @@ def _tuned(
         # A classifier reads labels off one position: no logits, and it is small everywhere.
         memory = _without(memory, "loss")
     if settings.device == "cpu":
-        hours = training_hours(shapes, settings, None)
+        hours = training_hours(shapes, settings, None, cores=_cores(needs))
         if hours is None:
             return {"vram_gib": NO_CARD_NEEDED, "ram_gib": memory}
         training = electricity_jpy(hours, "cpu_machine_watts")
@@ -156,21 +205,35 @@ def _tuned(
             "ram_gib": memory,
             "hours": hours,
             "cost_jpy": year.year_jpy,
+            **year.estimates(),
         }
     priced = _training_price(shapes, settings, memory, needs)
     if priced is None:
         return {"vram_gib": memory}
     hours, training, gpu = priced
     seconds = seconds_per_answer(shapes, 300, ANSWER_TOKENS, gpu, nf4=method == "qlora")
-    year = _tuned_year(hours, training, seconds, needs, "gpu_machine_watts")
-    return {"vram_gib": memory, "hours": hours, "cost_jpy": year.year_jpy}
+    hour = _rented_hour(shapes, needs, "nf4" if method == "qlora" else "bf16")
+    year = _tuned_year(hours, training, seconds, needs, "gpu_machine_watts", hour)
+    return {"vram_gib": memory, "hours": hours, "cost_jpy": year.year_jpy, **year.estimates()}
 
 
 def _tuned_year(
-    hours: Estimate, training: Estimate, seconds: Estimate, needs: Needs, watts: str
+    hours: Estimate,
+    training: Estimate,
+    seconds: Estimate,
+    needs: Needs,
+    watts: str,
+    hour_jpy: Estimate | None = None,
 ) -> RoadCosts:
     return tuning_costs(
-        hours, training, needs.traffic_per_day, needs.changes, answer_seconds=seconds, watts=watts
+        hours,
+        training,
+        needs.traffic_per_day,
+        needs.changes,
+        examples=needs.n_examples or UNKNOWN_EXAMPLES,
+        answer_seconds=seconds,
+        watts=watts,
+        rented_hour_jpy=hour_jpy,
     )
 
 
@@ -187,9 +250,9 @@ def _training_price(
         memory, lambda g: training_hours(shapes, settings, g) if runs_on(settings, g) else None
     )
     if needs.confidential == "all":
-        offers = [offer for offer in offers if not offer.sends_data_out]
+        offers = tuple(offer for offer in offers if not offer.sends_data_out)
     if needs.gpu in ("colab", "kaggle"):
-        offers = [offer for offer in offers if offer.platform == needs.gpu] or offers
+        offers = tuple(offer for offer in offers if offer.platform == needs.gpu) or offers
     paid = [offer for offer in offers if offer.kind != "free" or needs.gpu == offer.platform]
     if not paid:
         return None

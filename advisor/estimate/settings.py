@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from advisor.errors import Fault, UsageError
 from advisor.estimate.shapes import Shapes, find_shapes
@@ -18,7 +19,18 @@ LOSSES = ("tiled", "full")
 DEVICES = ("cuda", "cpu")
 # The CUDA builds of current torch carry no kernels for Pascal cards and older (P100: 6.0).
 NF4_COMPUTE_CAPABILITY = 7.0
-COUNTS = ("seq_len", "batch_size", "grad_accum", "lora_rank", "examples", "gpus")
+# More than anybody trains with: beyond it a number is a slip of the hand.
+MOST = {
+    "seq_len": 10_000_000,
+    "batch_size": 100_000,
+    "grad_accum": 1_000_000,
+    "lora_rank": 65_536,
+    "examples": 1_000_000_000,
+    "gpus": 10_000,
+    "epochs": 10_000,
+    "tokens_per_example": 10_000_000,
+}
+LEAST = {"epochs": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +167,20 @@ def _choices(settings: EstimateSettings) -> list[Fault]:
 
 
 def _counts(settings: EstimateSettings) -> list[Fault]:
-    faults = [
-        _too_small(f"--{name.replace('_', '-')}", getattr(settings, name), 1)
-        for name in COUNTS
-        if getattr(settings, name) < 1
-    ]
-    if settings.epochs <= 0:
-        faults.append(_too_small("--epochs", settings.epochs, 0.01))
-    if settings.tokens_per_example is not None and settings.tokens_per_example < 1:
-        faults.append(_too_small("--tokens-per-example", settings.tokens_per_example, 1))
-    return faults
+    given = {name: getattr(settings, name) for name in MOST}
+    found = (_count_fault(name, value) for name, value in given.items() if value is not None)
+    return [fault for fault in found if fault is not None]
 
 
-def _too_small(where: str, value: Any, least: float) -> Fault:
-    return Fault("count-too-small", where, (("value", value), ("least", least)))
+def _count_fault(name: str, value: float) -> Fault | None:
+    where, least, most = f"--{name.replace('_', '-')}", LEAST.get(name, 1), MOST[name]
+    if math.isnan(value):
+        return Fault("not-a-number", where, (("value", value),))
+    if value < least:
+        return Fault("count-too-small", where, (("value", value), ("least", least)))
+    if value > most:
+        return Fault("count-too-large", where, (("value", value), ("most", f"{most:,}")))
+    return None
 
 
 def _fits_model(settings: EstimateSettings, shapes: Shapes) -> list[Fault]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import Fault, UsageError
+from advisor.estimate.config_values import config_of, value_faults
 from advisor.estimate.families import FAMILIES, Family, family_of
 from knowledge.catalog.loader import did_you_mean, find_model, load
 from knowledge.catalog.records import Model
@@ -209,22 +210,27 @@ def of_config(path: Path) -> Shapes:
         raise UsageError("file-not-json", where=where, path=str(path), why=error.msg) from None
     if not isinstance(raw, dict):
         raise UsageError("config-wrong", where=str(path), path=str(path), keys="model_type")
-    config: Mapping[str, Any] = {**raw, **(raw.get("text_config") or {})}
+    config: Mapping[str, Any] = config_of(raw)
+    wrong = value_faults(config)
     found = {name: _first(config, keys) for name, keys in CONFIG_KEYS.items()}
-    missing = [" | ".join(CONFIG_KEYS[name]) for name, value in found.items() if value is None]
+    told = {fault.where for fault in wrong}
+    missing = [
+        " | ".join(keys)
+        for name, keys in CONFIG_KEYS.items()
+        if found[name] is None and not told & set(keys)
+    ]
     model_type = str(config.get("model_type") or "")
     inner = _first(config, ("intermediate_size", "n_inner"))
     if inner is None and model_type == "gpt2" and found["hidden"]:
         inner = 4 * found["hidden"]
-    if inner is None:
+    if inner is None and not told & {"intermediate_size", "n_inner"}:
         missing.append("intermediate_size | n_inner")
     if not model_type:
         missing.append("model_type")
-    if missing:
-        faults = tuple(Fault("config-key-missing", key) for key in missing)
-        raise UsageError(
-            "config-wrong", where=str(path), faults=faults, path=str(path), keys=", ".join(missing)
-        )
+    if missing or wrong:
+        faults = (*(Fault("config-key-missing", key) for key in missing), *wrong)
+        keys = ", ".join(fault.where for fault in faults)
+        raise UsageError("config-wrong", where=str(path), faults=faults, path=str(path), keys=keys)
     numbers = {name: int(value) for name, value in found.items() if value is not None}
     family = family_of(model_type)
     kv = numbers["heads"] if family is not None and family.heads_equal else None

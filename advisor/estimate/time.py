@@ -1,6 +1,8 @@
-"""How long a training set-up takes: work in FLOPs over the rate a card really reaches.
+"""How long a training set-up takes: its FLOPs and bytes over the rates a card really reaches.
 
-The utilisation ranges are read off published runs; a card's peak alone says nothing.
+A micro-batch takes the longer of two times: what the card needs for its arithmetic and its memory
+traffic, and what the processor needs to hand it the kernels. `python -m bench time_published`
+holds the ranges against published rates, each system left out of the fit in turn.
 """
 
 from __future__ import annotations
@@ -13,99 +15,207 @@ from dataclasses import dataclass
 from advisor.estimate.settings import EstimateSettings
 from advisor.estimate.shapes import Shapes
 from advisor.types import Estimate
-from knowledge.catalog.loader import load
+from knowledge.catalog.loader import find_model, load
 from knowledge.catalog.records import Gpu
 
-# Utilisation of the dense tensor rate at 1,024 tokens or more a step. LoRA: PEFT's 3B on an L40S
-# 0.25 without checkpointing, Qwen-7B on an A100 about 0.47 of 6N (0.31 of 4N); full: PEFT 0.12 on
-# an L40S (optimiser-bound), torchtune 3B on an A100 0.31–0.67; QLoRA 1.0–2.5 times slower than
-# LoRA, usually 1.3–1.5 (LitGPT, torchtune, Qwen, H2O).
-UTILISATION: Mapping[str, tuple[float, float, float]] = {
-    "full": (0.10, 0.22, 0.50),
-    "lora": (0.14, 0.25, 0.48),
-    "qlora": (0.09, 0.18, 0.36),
+Range = tuple[float, float, float]
+
+# Share of the dense tensor rate that the arithmetic itself reaches, memory traffic counted apart:
+# implied by the published rates of at least 1,024 tokens a micro-batch (bench/time_published.py).
+UTILISATION: Mapping[str, Range] = {
+    "full": (0.30, 0.54, 0.75),
+    "lora": (0.22, 0.48, 0.70),
+    "qlora": (0.22, 0.46, 0.72),
 }
-# Cards reach very different shares of their peak: the L40S, RTX 4090 and L4 are short of memory
-# bandwidth for their tensor rate, T4 and V100 run fp16 without fused attention for grouped heads,
-# an H100's peak is harder to fill than an A100's (torchtune and Unsloth tables, same recipe).
-CARD_SHARE: tuple[tuple[float, float], ...] = ((9.0, 0.75), (8.9, 0.90), (8.0, 1.25), (0.0, 0.7))
-# A step shorter than this many tokens leaves the card idle between kernels: published rates at
-# 256 tokens are a third of those at 1,024 (Qwen-7B, batch 1).
-BUSY_TOKENS = 1024
-# Loading, evaluation during training and saving, on top of the steps.
-OVERHEAD, START_HOURS = 1.15, (0.02, 0.05, 0.15)
-# A processor of two cores with avx512_bf16: LoRA of a 270M model at 4 x 128 tokens takes 2.1 s a
-# step, that is 4 x 100M decoder weights x 512 tokens = 0.2 TFLOP, plus the head at answer
-# positions (2026-11). fp32 machines take twice as long, AMX a third.
-CPU_TFLOPS = (0.04, 0.11, 0.35)
+# Judgement where no published run is at hand: cards before Ampere train in fp16 without fused
+# attention for grouped heads; a Hopper card's peak is harder to fill than an A100's.
+CARD_SHARE: tuple[tuple[float, float], ...] = ((9.0, 0.75), (8.0, 1.0), (0.0, 0.6))
+# Share of the memory's bandwidth that elementwise kernels reach.
+BANDWIDTH_SHARE: Range = (0.5, 0.7, 0.85)
+# Bytes moved for one weight in one pass: 2 in bf16. Out of 4 bits it is read packed, written and
+# read again in bf16; kernels of 2023 (GPTQ in Qwen's table) move time for 27.
+WEIGHT_BYTES, PACKED_BYTES = 2.0, 0.5
+DEQUANTISED_BYTES: Range = (27.0, 8.0, 4.5)
+# Bytes moved per token, layer and unit of width by norms, casts, SwiGLU, residuals, both ways:
+# about three times the 39·width that LoRA saves (PEFT 3B). Logits: cast, softmax, gradient.
+ACTIVATION_BYTES, LOGIT_BYTES = 120.0, 30.0
+# AdamW reads and writes weight, gradient and two states, some of them more than once (foreach).
+OPTIMIZER_BYTES = 40.0
+# Share of the positions that carry a loss, where only those meet the head (`--loss tiled`): with it
+# the steps measured on two cores (below) come out at one rate.
+ANSWER_SHARE = 0.3
+# Seconds of a processor to launch one layer's kernels once: Qwen's rows at 256 and 512 tokens take
+# the same 5 ms a layer for forward, recomputation and a backward pass of two.
+LAUNCH_S: Range = (0.003, 0.0009, 0.0003)
+# GB/s at which each card receives the others' shards of the weights: NVLink, else PCIe.
+NVLINK_GB_S: Range = (60.0, 120.0, 250.0)
+PCIE_GB_S: Range = (6.0, 12.0, 25.0)
+# Evaluation during training and saving, on top of the steps; before them the libraries' start and
+# the weights from the disk (starter, warm: 5.5 s), a network's speed at the slow end.
+OVERHEAD = 1.15
+START_S, LOADED_GB_S = (300.0, 60.0, 5.0), (0.1, 0.5, 2.0)
+# Two cores with avx512_bf16: a step of LoRA on 4 x 128 tokens of a 270M model takes 2.16 s with
+# logits at answers only and 4.37 s with logits everywhere (bench/LOG.md), 0.13 TFLOP/s both times.
+# In fp32 half of that; matrix units (AMX) reach three times as much.
+CPU_TFLOPS: Range = (0.05, 0.13, 0.40)
+CPU_CORES, CORE_SCALING = 2, 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What has to be computed: tokens seen, and FLOPs a token."""
+    """What has to be computed and moved: tokens seen, FLOPs a token, bytes a micro-batch."""
 
     tokens: float
     flops_per_token: float
     optimizer_steps: int
+    weights_moved: float
+    """Weights read in one micro-batch: once a pass."""
+    bytes_per_token: float
+    """Activations and logits written and read, forward and back."""
+    optimizer_bytes: float
+    """Bytes moved by one step of the optimiser."""
+    loaded_bytes: float
+    """The model's weights on the disk, in 16 bits."""
+    launches: int
+    """Passes over a layer in one micro-batch; the backward pass counts twice."""
 
 
 @functools.lru_cache(maxsize=64)
 def work(shapes: Shapes, settings: EstimateSettings) -> Work:
-    """Tokens and FLOPs of a whole training.
+    """Tokens, FLOPs and bytes of a whole training.
 
-    6N a token for full tuning, 4N with frozen weights (no weight gradients), a further 2N when
-    the forward pass is repeated; attention adds 12·layers·width·length, half of it when causal.
+    6N FLOPs a token for full tuning, 4N with frozen weights (no weight gradients), a further 2N
+    when the forward pass is repeated; attention adds 4·layers·width·length, half of it causal.
     """
-    active = shapes.linear_weights + shapes.vocab * shapes.hidden
-    forward = 2.0 * active + 2.0 * shapes.layers * shapes.q_width * settings.mean_tokens
+    weights = shapes.linear_weights * _active_share(shapes)
+    head = shapes.vocab * shapes.hidden
+    losses = ANSWER_SHARE if settings.loss == "tiled" else 1.0
+    forward = 2.0 * (weights + losses * head)
+    forward += 2.0 * shapes.layers * shapes.q_width * settings.mean_tokens
     backward = 2.0 * forward if settings.method == "full" else forward
     again = forward if settings.gradient_checkpointing else 0.0
+    passes = 3 if settings.gradient_checkpointing else 2
     steps_per_epoch = math.ceil(
         settings.examples / (settings.batch_size * settings.grad_accum * settings.gpus)
     )
+    moved = ACTIVATION_BYTES * shapes.hidden * shapes.layers * passes / 2
+    trained = shapes.params if settings.method == "full" else 0
     return Work(
         tokens=settings.examples * settings.epochs * settings.mean_tokens,
         flops_per_token=forward + backward + again,
         optimizer_steps=max(1, round(steps_per_epoch * settings.epochs)),
+        weights_moved=passes * (weights + head),
+        bytes_per_token=moved + losses * LOGIT_BYTES * shapes.vocab,
+        optimizer_bytes=OPTIMIZER_BYTES * trained / settings.gpus,
+        loaded_bytes=2.0 * shapes.params,
+        launches=shapes.layers * (passes + 1),
     )
+
+
+def _active_share(shapes: Shapes) -> float:
+    """Share of the layers' weights that one token meets: less than 1 with experts."""
+    model = find_model(shapes.id)
+    if model is None or not model.num_local_experts or not model.num_experts_per_tok:
+        return 1.0
+    return model.num_experts_per_tok / model.num_local_experts
 
 
 def tokens_per_second(
-    shapes: Shapes, settings: EstimateSettings, gpu: Gpu | None
-) -> tuple[float, float, float] | None:
-    """Low, likely and high rate of one set-up; None for a card whose rate nobody states."""
-    flops = work(shapes, settings).flops_per_token
+    shapes: Shapes,
+    settings: EstimateSettings,
+    gpu: Gpu | None,
+    *,
+    cores: int = CPU_CORES,
+    utilisation: Mapping[str, Range] = UTILISATION,
+) -> Range | None:
+    """Low, likely and high rate of one set-up; None for a card whose rate nobody states.
+
+    Args:
+        cores: processor cores of the machine, for a training without a card.
+        utilisation: share of the arithmetic by method.
+    """
+    return _rates(work(shapes, settings), settings, gpu, cores, utilisation)
+
+
+def _rates(
+    done: Work,
+    settings: EstimateSettings,
+    gpu: Gpu | None,
+    cores: int,
+    utilisation: Mapping[str, Range],
+) -> Range | None:
     if settings.device == "cpu":
-        low, likely, high = (rate * 1e12 / flops for rate in CPU_TFLOPS)
-        return low, likely, high
-    peak = None if gpu is None else rated(gpu).tensor_tflops
-    if gpu is None or peak is None:
+        scale = max(1, cores) / CPU_CORES
+        slow, likely, fast = (
+            rate * 1e12 * scale**CORE_SCALING / done.flops_per_token for rate in CPU_TFLOPS
+        )
+        return slow, likely, fast
+    card = None if gpu is None else rated(gpu)
+    if gpu is None or card is None or card.tensor_tflops is None:
         return None
-    capability = float(gpu.compute_capability or 8.0)
-    share = next(share for least, share in CARD_SHARE if capability >= least)
-    busy = min(1.0, (settings.batch_size * settings.mean_tokens / BUSY_TOKENS)) ** 0.8
-    scaling = settings.gpus * (0.85 if settings.gpus > 1 else 1.0)
+    tokens = settings.batch_size * settings.mean_tokens
     wide = (1.0, 1.0, 1.0) if gpu.tflops_basis == "stated" else (0.7, 1.0, 1.2)
-    low, likely, high = (
-        peak * 1e12 * used * share * busy * scaling * factor / flops
-        for used, factor in zip(UTILISATION[settings.method], wide, strict=True)
-    )
-    return low, likely, high
+    rates = []
+    for end, factor in enumerate(wide):
+        seconds = on_card_s(settings, done, card, end, utilisation)
+        seconds = max(seconds, done.launches * LAUNCH_S[end])
+        rates.append(settings.gpus * tokens * factor / seconds)
+    slow, likely, fast = rates
+    return slow, likely, fast
 
 
-def training_hours(shapes: Shapes, settings: EstimateSettings, gpu: Gpu | None) -> Estimate | None:
+def card_share(gpu: Gpu) -> float:
+    """What a card's generation reaches beside an A100."""
+    return _share_of(gpu.compute_capability)
+
+
+@functools.cache
+def _share_of(capability: str) -> float:
+    return next(share for least, share in CARD_SHARE if float(capability or 8.0) >= least)
+
+
+def on_card_s(
+    settings: EstimateSettings, done: Work, card: Gpu, end: int, utilisation: Mapping[str, Range]
+) -> float:
+    """Seconds one card works on a micro-batch, at the slow (0), likely (1) or fast (2) end."""
+    tokens = settings.batch_size * settings.mean_tokens
+    peak = (card.tensor_tflops or 0.0) * 1e12 * card_share(card)
+    seconds = tokens * done.flops_per_token / (peak * utilisation[settings.method][end])
+    if card.memory_bandwidth_gb_s:
+        weight = DEQUANTISED_BYTES[end] if settings.method == "qlora" else WEIGHT_BYTES
+        moved = done.weights_moved * weight + tokens * done.bytes_per_token
+        moved += done.optimizer_bytes / settings.grad_accum
+        seconds += moved / (card.memory_bandwidth_gb_s * 1e9 * BANDWIDTH_SHARE[end])
+    if settings.gpus > 1:
+        link = (NVLINK_GB_S if "SXM" in card.id else PCIE_GB_S)[end]
+        stored = PACKED_BYTES if settings.method == "qlora" else WEIGHT_BYTES
+        others = (settings.gpus - 1) / settings.gpus
+        received = done.weights_moved * stored * others / (link * 1e9)
+        # Shards arrive while the card computes, at best; at worst it waits for them.
+        seconds = seconds + received if end == 0 else max(seconds, received)
+    return seconds
+
+
+def training_hours(
+    shapes: Shapes, settings: EstimateSettings, gpu: Gpu | None, *, cores: int = CPU_CORES
+) -> Estimate | None:
     """Hours from start to the saved model; None where no rate can be stated."""
-    rates = tokens_per_second(shapes, settings, gpu)
+    return hours_of(work(shapes, settings), settings, gpu, cores)
+
+
+def hours_of(
+    done: Work, settings: EstimateSettings, gpu: Gpu | None, cores: int = CPU_CORES
+) -> Estimate | None:
+    """`training_hours` of work that is counted already, for those who ask about many cards."""
+    rates = _rates(done, settings, gpu, cores, UTILISATION)
     if rates is None:
         return None
-    slow, likely, fast = rates
-    tokens = work(shapes, settings).tokens
-    low, middle, high = (
-        tokens / rate / 3600 * OVERHEAD + start
-        for rate, start in zip((fast, likely, slow), START_HOURS, strict=True)
+    high, middle, low = (
+        (done.tokens / rate * OVERHEAD + start + done.loaded_bytes / (disk * 1e9)) / 3600
+        for rate, start, disk in zip(rates, START_S, LOADED_GB_S, strict=True)
     )
-    where = "cpu" if settings.device == "cpu" else "mfu"
-    return Estimate(low, middle, high, "hours", f"formula:flops+{where}-2026-11")
+    where = "cpu" if settings.device == "cpu" else "card"
+    return Estimate(low, middle, high, "hours", f"formula:flops+bytes:{where}-2026-11")
 
 
 def rated(gpu: Gpu) -> Gpu:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import date
 from typing import Protocol
 
 OLD_PRICE_DAYS = 90
-PRICED = ("offers", "apis", "rates")
+PRICED = ("offers", "apis", "subscriptions", "rates")
 """Kinds whose records go out of date by themselves."""
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
@@ -20,6 +21,7 @@ class Dated(Protocol):
     def date(self) -> str: ...
 
 
+@functools.lru_cache(maxsize=1024)
 def day_of(text: str) -> date | None:
     """The day of `2026-11-23`; the first of the period for `2026-11` and `2026`."""
     match = _DATE.fullmatch(text)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from knowledge.catalog import texts
 from knowledge.catalog.age import PRICED, age_days, day_of, is_old
-from knowledge.catalog.conditions import Facts, faults_of
+from knowledge.catalog.conditions import Facts, faults_of, witness
 from knowledge.catalog.loader import CatalogError, find_model, load
 from knowledge.catalog.records import KINDS, Question, Setting
 
@@ -52,6 +52,45 @@ def check(today: date | None = None) -> list[Finding]:
     for part in parts:
         findings += part()
     return findings + (list(_old_prices(today)) if today else [])
+
+
+def proved() -> dict[str, tuple[int, int]]:
+    """What was shown to hold, and of how many: by witness for rules and questions.
+
+    `rules`: facts were found that make it fire. `questions`: answers to earlier questions were
+    found after which it is asked. `dated`, `sourced`: records. `texts`: in both languages.
+    `referenced`: texts that a record must have.
+    """
+    rules, questions = load("rules"), load("questions")
+    records = [record for kind in KINDS for record in load(kind).values()]
+    known, wanted = texts.all_texts(), list(_wanted_texts())
+    return {
+        "rules": (sum(fires(id_) is not None for id_ in rules), len(rules)),
+        "questions": (sum(reached(id_) is not None for id_ in questions), len(questions)),
+        "dated": (sum(day_of(record.date) is not None for record in records), len(records)),
+        "sourced": (sum(bool(record.source.strip()) for record in records), len(records)),
+        "texts": (sum(set(each) == set(texts.LANGUAGES) for each in known.values()), len(known)),
+        "referenced": (sum(texts.has(text_id) for _, _, text_id in wanted), len(wanted)),
+    }
+
+
+def fires(id_: str) -> dict[str, Any] | None:
+    """Facts under which the rule holds; None where it never can."""
+    return witness([load("rules")[id_].when], rule_facts())
+
+
+def reached(id_: str) -> dict[str, Any] | None:
+    """Answers after which the question is asked; None where no way leads to it."""
+    questions = load("questions")
+    whens, waiting, seen = [], [id_], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in questions:
+            continue
+        seen.add(name)
+        whens.append(questions[name].when)
+        waiting += list(questions[name].when)
+    return witness(whens, {name: _domain(asked) for name, asked in questions.items()})
 
 
 def _unreadable() -> Parts:
@@ -196,8 +235,11 @@ def _questions() -> Parts:
             for other, asked in questions.items()
             if asked.order < question.order
         }
-        for fault, values in faults_of(question.when, earlier):
+        faults = list(faults_of(question.when, earlier))
+        for fault, values in faults:
             yield Finding("questions", id_, f"finding.condition-{fault}", values)
+        if not faults and reached(id_) is None:
+            yield Finding("questions", id_, "finding.never-asked")
 
 
 def _domain(question: Question) -> tuple[Any, ...] | str:
@@ -211,8 +253,11 @@ def _rules() -> Parts:
     studies = load("evidence")
     forms = {f"{m.approach}.{id_}" for id_, m in load("methods").items()}
     for id_, rule in load("rules").items():
-        for fault, values in faults_of(rule.when, facts):
+        faults = list(faults_of(rule.when, facts))
+        for fault, values in faults:
             yield Finding("rules", id_, f"finding.condition-{fault}", values)
+        if not faults and fires(id_) is None:
+            yield Finding("rules", id_, "finding.never-fires")
         for road in (*rule.effects, *rule.blocks):
             if road not in APPROACHES and road not in forms:
                 yield Finding("rules", id_, "finding.no-such", {"field": "effects", "ref": road})

@@ -1,14 +1,23 @@
-"""What can be wrong with a structured condition, told without evaluating it."""
+"""What can be wrong with a structured condition, and facts that meet it where nothing is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 Facts = Mapping[str, "tuple[Any, ...] | str"]
 """Fact → its possible values, or `number` or `text` where they cannot be listed."""
 
-COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "known")
+COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
+COMPARISONS = (*COMPARE, "known")
 
 Fault = tuple[str, Mapping[str, Any]]
 
@@ -71,3 +80,58 @@ def _never(wanted: Mapping[str, Any]) -> bool:
         numbers.get("gt") == low or numbers.get("lt") == high or numbers.get("ne") == low
     )
     return not touching
+
+
+def witness(whens: Iterable[Mapping[str, Any]], facts: Facts) -> dict[str, Any] | None:
+    """Facts that meet all of these conditions at once; None where there are none.
+
+    A fact that must be unknown stands in it as None.
+    """
+    wanted: dict[str, list[Any]] = {}
+    for when in whens:
+        for name, part in when.items():
+            wanted.setdefault(name, []).append(part)
+    found: dict[str, Any] = {}
+    for name, parts in wanted.items():
+        values = [value for value in _candidates(parts, facts.get(name)) if _meets(value, parts)]
+        if not values:
+            return None
+        found[name] = values[0]
+    return found
+
+
+def _candidates(parts: list[Any], domain: tuple[Any, ...] | str | None) -> list[Any]:
+    """Values worth trying: the whole domain, or the bounds named and what lies around them."""
+    if isinstance(domain, tuple):
+        return [*domain, None]
+    tried: list[Any] = []
+    for part in parts:
+        bounds = part.values() if isinstance(part, Mapping) else _listed(part)
+        for bound in bounds:
+            number = isinstance(bound, int | float) and not isinstance(bound, bool)
+            tried += [bound, bound - 1, bound + 1, bound * 0.999, bound * 1.001] if number else []
+            tried += [bound] if isinstance(bound, str) else []
+    between = [(a + b) / 2 for a in tried for b in tried if isinstance(a, int | float)]
+    return [*tried, *(between if domain == "number" else []), 0, "text", None]
+
+
+def _listed(part: Any) -> Iterable[Any]:
+    return part if isinstance(part, list | tuple) else (part,)
+
+
+def _meets(value: Any, parts: list[Any]) -> bool:
+    return all(_met(value, part) for part in parts)
+
+
+def _met(value: Any, part: Any) -> bool:
+    if not isinstance(part, Mapping):
+        return value is not None and any(
+            value == one and type(value) is type(one) for one in _listed(part)
+        )
+    for name, bound in part.items():
+        if name == "known":
+            if (value is not None) is not bound:
+                return False
+        elif not isinstance(value, int | float) or not COMPARE[name](value, bound):
+            return False
+    return True

@@ -11,7 +11,6 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast, overload
@@ -34,6 +33,7 @@ from knowledge.catalog.records import (
     Setting,
     Source,
     Study,
+    Subscription,
 )
 
 FOLDER = Path(__file__).parent
@@ -68,6 +68,8 @@ def load(kind: Literal["gpus"]) -> Mapping[str, Gpu]: ...
 def load(kind: Literal["offers"]) -> Mapping[str, Offer]: ...
 @overload
 def load(kind: Literal["apis"]) -> Mapping[str, Api]: ...
+@overload
+def load(kind: Literal["subscriptions"]) -> Mapping[str, Subscription]: ...
 @overload
 def load(kind: Literal["rates"]) -> Mapping[str, Rate]: ...
 @overload
@@ -149,8 +151,8 @@ def _inherited(
     if like not in raw:
         faults.append(f"{id_}: like = {like!r} names no earlier record{_near(str(like), raw)}")
         return own
-    # A default or another name belongs to the one model it was written for.
-    personal = ("default_for", "aliases") if like != id_ else ()
+    # A default, another name or a publisher's gate belongs to the one model it was written for.
+    personal = ("default_for", "aliases", "gated", "gated_source") if like != id_ else ()
     base = {k: v for k, v in raw[like].items() if k not in personal}
     return {**base, **{k: v for k, v in own.items() if k != "like"}}
 
@@ -213,7 +215,11 @@ def _near(id_: str, ids: Iterable[str]) -> str:
 
 def overlay_folder() -> Path:
     """Where a company keeps its own facts."""
-    configured = os.environ.get("OKAKAE_CONFIG_DIR")
+    return _overlay_folder(os.environ.get("OKAKAE_CONFIG_DIR"), os.environ.get("XDG_CONFIG_HOME"))
+
+
+@functools.cache
+def _overlay_folder(configured: str | None, _xdg: str | None) -> Path:
     if configured:
         return Path(configured) / "knowledge"
     from platformdirs import user_config_dir
@@ -272,6 +278,8 @@ def _names(kind: str, overlay: Path) -> Mapping[str, str]:
 
 def stamp() -> KnowledgeStamp:
     """Version of the catalog and digest over all of its files and a company's own."""
+    from hashlib import sha256
+
     digest = sha256()
     overlay = overlay_folder()
     paths = [(p.relative_to(FOLDER).as_posix(), p) for p in FOLDER.rglob("*.toml")]

@@ -55,6 +55,9 @@ class Model:
     checkpoint_params: int | None = None
     hub_id: str = ""
     """Where the weights are, if not under `id`."""
+    gated: Literal["no", "licence", "contact", "unknown"] = "unknown"
+    """What the publisher wants before the first download; text `gate.<value>`."""
+    gated_source: str = ""
     local: bool = False
     """The weights come with okakae's `starter` extra: no hub is needed."""
     plain_transformer: bool = True
@@ -127,7 +130,8 @@ class Offer:
     """Id of a record of gpus.toml, empty for a card it does not hold."""
     gpu_name: str
     gpu_memory_gib: float
-    usd_per_hour: float
+    usd_per_hour: float | None = None
+    """None where the card is offered and nobody published its rate."""
     gpu_count: float = 1
     usd_per_hour_spot: float | None = None
     kind: Literal["on-demand", "free", "units"] = "on-demand"
@@ -157,6 +161,19 @@ class Api:
     ends: str = ""
     """The day the provider switches it off."""
     cross_check: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a platform takes every month, whether it is used or not."""
+
+    id: str
+    source: str
+    date: str
+    platform: str
+    usd_per_month: float
+    per_user: bool = False
     note: str = ""
 
 
@@ -361,6 +378,7 @@ Record = (
     | Gpu
     | Offer
     | Api
+    | Subscription
     | Rate
     | Method
     | Rule
@@ -378,6 +396,7 @@ KINDS: Mapping[str, type[Record]] = {
     "gpus": Gpu,
     "offers": Offer,
     "apis": Api,
+    "subscriptions": Subscription,
     "rates": Rate,
     "methods": Method,
     "rules": Rule,

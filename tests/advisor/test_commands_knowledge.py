@@ -109,3 +109,32 @@ def test_a_broken_own_file_ends_list_and_show_with_a_message(run):
         result = run(*arguments, "--lang", "ja")
         assert result.exit_code == 2
         assert "knowledge-file" in result.stderr and "gpus.toml" in result.stderr
+
+
+@pytest.mark.parametrize(("lang", "says"), [("ja", "種類"), ("en", "Kind")])
+def test_the_group_takes_the_common_options_for_its_commands(run, lang, says):
+    result = CliRunner().invoke(knowledge, ["--lang", lang, "list"])
+    assert result.exit_code == 0
+    assert says in result.stdout
+    document = CliRunner().invoke(knowledge, ["--lang", lang, "--json", "list", "gpus"])
+    assert json.loads(document.stdout)["kind"] == "gpus"
+
+
+def test_check_says_what_it_proved_and_of_how_many(run):
+    document = json.loads(run("check", "--json").stdout)
+    assert document["checked"]["rules"]["proved"] == len(loader.load("rules"))
+    shown = run("check", "--lang", "en").stdout
+    assert "rules that can fire" in shown and "questions that are reached" in shown
+
+
+def test_prices_are_marked_old_in_lists_and_records(run):
+    document = json.loads(run("list", "offers", "--json").stdout)
+    old = {record["id"]: record["price_old"] for record in document["records"]}
+    assert old["colab-free-t4"] is True and old["runpod-rtx-4090-community"] is False
+    shown = run("show", "colab-free-t4", "--lang", "en").stdout
+    assert "days old" in next(line for line in shown.splitlines() if "usd_per_hour" in line)
+
+
+def test_a_gated_model_tells_what_to_accept_first(run):
+    shown = run("show", "meta-llama/Llama-3.1-8B", "--lang", "en").stdout
+    assert "accept its terms at https://huggingface.co/meta-llama/Llama-3.1-8B" in shown

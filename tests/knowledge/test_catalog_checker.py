@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from knowledge.catalog import loader, texts
-from knowledge.catalog.checker import check, rule_facts
-from knowledge.catalog.conditions import faults_of
+from knowledge.catalog.checker import check, fires, proved, reached, rule_facts
+from knowledge.catalog.conditions import faults_of, witness
 
 
 @pytest.fixture
@@ -147,3 +149,64 @@ def test_rules_may_name_every_fact_the_advisor_gives_them(own_folder):
         corpus_tokens=None,
     )
     assert set(facts_of(empty)) <= set(rule_facts())
+
+
+def test_everything_that_ships_is_proved(own_folder):
+    counts = proved()
+    assert all(n == of > 0 for n, of in counts.values()), counts
+    assert counts["rules"][1] == len(loader.load("rules"))
+    assert counts["questions"][1] == len(loader.load("questions"))
+
+
+def test_the_facts_found_make_each_rule_hold(own_folder):
+    from advisor.rules import holds
+
+    for id_, rule in loader.load("rules").items():
+        found = fires(id_)
+        assert found is not None and holds(rule.when, found), id_
+
+
+def test_the_answers_found_lead_to_each_question(own_folder):
+    from advisor.rules import holds
+
+    for id_, question in loader.load("questions").items():
+        found = reached(id_)
+        assert found is not None and holds(question.when, found), id_
+
+
+def test_a_question_that_waits_for_another_that_is_never_asked_is_found(own_folder):
+    texts_of = 'kind = "choice"\nchoices = ["a", "b"]\nsource = "us"\ndate = "2026-11-01"\n'
+    (own_folder / "questions.toml").write_text(
+        f'["one"]\norder = 901\nwhen = {{ goal = ["code"] }}\n{texts_of}\n'
+        f'["two"]\norder = 902\nwhen = {{ one = ["a"], goal = ["translation"] }}\n{texts_of}\n',
+        encoding="utf-8",
+    )
+    loader.forget()
+    assert [f.id for f in check() if f.text_id == "finding.never-asked"] == ["two"]
+    n, of = proved()["questions"]
+    assert (n, of) == (len(loader.load("questions")) - 1, len(loader.load("questions")))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["n_examples", "corpus_tokens"]),
+        st.dictionaries(
+            st.sampled_from(["lt", "le", "gt", "ge", "eq", "ne"]),
+            st.integers(-50, 50),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+    )
+)
+def test_a_witness_is_never_wrong_and_missing_only_where_bounds_leave_nothing(when):
+    from advisor.rules import holds
+
+    facts = dict.fromkeys(("n_examples", "corpus_tokens"), "number")
+    found = witness([when], facts)
+    possible = all(
+        any(holds({"x": part}, {"x": value / 4}) for value in range(-220, 221))
+        for part in when.values()
+    )
+    assert (found is not None) is possible
+    assert found is None or holds(when, found)

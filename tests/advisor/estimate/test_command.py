@@ -58,7 +58,10 @@ def test_the_terms_of_the_peak_phase_add_up_to_what_is_allocated() -> None:
 def test_a_cpu_is_compared_with_this_machines_memory() -> None:
     made = document("--model", "starter", "--device", "cpu", "--seq-len", "128")
     assert [fit["gpu"] for fit in made["fits"]] == ["cpu"]  # type: ignore[attr-defined]
-    assert made["offers"] == []
+    offers = made["offers"]
+    assert isinstance(offers, list)
+    assert [(offer["kind"], offer["gpu"]) for offer in offers] == [("own", "cpu")]
+    assert offers[0]["cost_jpy"] == made["own_electricity_jpy"]
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
@@ -123,3 +126,132 @@ def test_no_heavy_library_is_loaded() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+LLAMA = ("--model", "Qwen/Qwen3-8B")
+BAD = [
+    (("--model", "Qwen/Qwen3-8C"), ["estimate-model-unknown"], "Qwen/Qwen3-8B"),
+    ((*LLAMA, "--gpu", "RTX 4900"), ["gpu-unknown"], "RTX 4090"),
+    ((*LLAMA, "--gpus", "0"), ["count-too-small"], "--gpus"),
+    ((*LLAMA, "--batch-size", "-4"), ["count-too-small"], "-4"),
+    ((*LLAMA, "--seq-len", "0"), ["count-too-small"], "--seq-len"),
+    ((*LLAMA, "--seq-len", "40961"), ["sequence-beyond-context"], "40961"),
+    ((*LLAMA, "--epochs", "nan"), ["not-a-number"], "nan"),
+    ((*LLAMA, "--epochs", "inf"), ["count-too-large"], "--epochs"),
+    ((*LLAMA, "--epochs", "-1"), ["count-too-small"], "--epochs"),
+    ((*LLAMA, "--examples", "9" * 30), ["count-too-large"], "--examples"),
+    ((*LLAMA, "--tokens-per-example", "0"), ["count-too-small"], "--tokens-per-example"),
+    ((*LLAMA, "--method", "dora"), ["choice-wrong"], "qlora"),
+    ((*LLAMA, "--attention", "flash"), ["choice-wrong"], "sdpa"),
+    ((*LLAMA, "--targets", "q_porj"), ["target-unknown"], "q_proj"),
+    ((*LLAMA, "--gpu", "P100 16GB", "--method", "qlora"), ["qlora-unsupported"], "7.0"),
+    ((*LLAMA, "--gpu", "T4", "--device", "cpu"), ["gpu-on-cpu"], "T4"),
+    ((*LLAMA, "--currency", "EUR"), ["currency-without-rate"], "eur_jpy"),
+    ((*LLAMA, "--set", "usd_jpyy=150"), ["rate-unknown"], "usd_jpy"),
+    ((*LLAMA, "--set", "usd_jpy=free"), ["rate-wrong"], "free"),
+    ((*LLAMA, "--set", "usd_jpy"), ["set-form"], "usd_jpy"),
+    (
+        ("--model", "nobody/none", "--gpu", "Voodoo", "--gpus", "0", "--currency", "XXX"),
+        ["currency-without-rate", "estimate-model-unknown", "count-too-small", "gpu-unknown"],
+        "Voodoo",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "faults", "says"), BAD)
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_bad_input_is_said_plainly_all_at_once(
+    arguments: tuple[str, ...], faults: list[str], says: str, lang: str
+) -> None:
+    result = CliRunner().invoke(estimate, [*arguments, "--json", "--lang", lang])
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    found = [fault["id"] for fault in told["faults"]] or [told["error"]]
+    assert sorted(found) == sorted(faults)
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+    assert all(fault["text"] for fault in told["faults"])
+
+
+@pytest.mark.parametrize(
+    "content", ["", "not json", "[1, 2]", '"text"', "\x00\x01", '{"hidden_size": "wide"}', "{}"]
+)
+def test_a_config_that_is_none_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(content, encoding="utf-8")
+    result = run("--model", str(path), "--json")
+    assert result.exit_code == 2
+    assert str(path) in result.stderr
+    assert "Traceback" not in result.output
+
+
+SMALL = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 128,
+    "vocab_size": 1000,
+    "max_position_embeddings": 2048,
+}
+
+
+def test_a_config_of_ones_own_is_estimated(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(SMALL), encoding="utf-8")
+    assert document("--model", str(path), "--method", "lora")["vram_gib"]["likely"] > 0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"hidden_size": -64}, {"hidden_size"}),
+        (
+            {"hidden_size": 10**30, "num_hidden_layers": 10**12},
+            {"hidden_size", "num_hidden_layers"},
+        ),
+        ({"hidden_size": float("nan")}, {"hidden_size"}),
+        ({"vocab_size": [1, 2], "head_dim": "wide"}, {"vocab_size", "head_dim"}),
+        ({"num_attention_heads": True}, {"num_attention_heads"}),
+        ({"num_attention_heads": 5}, {"num_attention_heads", "num_key_value_heads"}),
+        ({"num_key_value_heads": 8}, {"num_key_value_heads"}),
+        ({"num_key_value_heads": "x", "model_type": ""}, {"num_key_value_heads", "model_type"}),
+        ({"text_config": "none", "hidden_size": None}, {"hidden_size | n_embd"}),
+        ({"intermediate_size": 0}, {"intermediate_size"}),
+    ],
+)
+def test_a_config_that_cannot_be_names_every_key(
+    tmp_path: Path, change: dict[str, object], where: set[str]
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**SMALL, **change}), encoding="utf-8")
+    result = run("--model", str(path), "--json")
+    assert result.exit_code == 2
+    assert {fault["where"] for fault in json.loads(result.stdout)["faults"]} == where
+
+
+def test_offers_without_a_price_are_named_apart() -> None:
+    made = document("--model", "Qwen/Qwen3-8B")
+    unpriced = {each["name"]: each["missing"] for each in made["offers_without_price"]}  # type: ignore[attr-defined]
+    assert unpriced["colab-paid-l4"] == "price"
+    assert unpriced["colab-paid-g4"] == "speed"
+    priced = {offer["name"] for offer in made["offers"]}  # type: ignore[attr-defined]
+    assert not priced & unpriced.keys()
+
+
+def test_every_offer_says_whether_its_price_is_old() -> None:
+    made = document("--model", "Qwen/Qwen3-8B")
+    old = {offer["name"]: offer["price_old"] for offer in made["offers"]}  # type: ignore[attr-defined]
+    assert old["colab-free-t4"] is True
+    assert old["runpod-rtx-4090-community"] is False
+    assert made["rates"]["labour_jpy_per_hour"]["price_old"] is True  # type: ignore[index]
+
+
+def test_a_model_tells_its_licence_and_its_gate() -> None:
+    licence = document("--model", "meta-llama/Llama-3.1-8B")["licence"]
+    assert licence == {
+        "ids": ["llama3.1"],
+        "commercial": {"llama3.1": "conditions"},
+        "gated": "licence",
+    }
