@@ -27,7 +27,7 @@ _FOLD = {0xFF01 + i: 0x21 + i for i in range(94)}
 _FOLD |= {0x3000: 0x20, 0x2010: 0x2D, 0x2011: 0x2D, 0x2012: 0x2D, 0x2013: 0x2D, 0x2212: 0x2D}
 _DIGIT_RUN = re.compile(r"\d[\d\-()\s./+ー―—ｰ]{2,}\d|\d{4,}")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
-_BEFORE, _AFTER, _CONTEXT = 40, 24, 20
+_BEFORE, _AFTER, _CONTEXT = 40, 24, 40
 # No finding reaches further than this from the string it needs.
 _REACH = 160
 
@@ -155,7 +155,7 @@ def _matches(
 ) -> Iterator[Hit]:
     check = CHECKS[pattern.check] if pattern.check else None
     for match in pattern.regex.finditer(text, first, len(text) if last is None else last):
-        group = "value" if "value" in pattern.regex.groupindex else 0
+        group = match.lastgroup or 0
         start, end = match.span(group)
         if check is not None:
             before = text[max(0, start - _CONTEXT) : start]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from knowledge.corpus.clash import clash
 from knowledge.corpus.near_duplicates import neighbours_of_keys
 from knowledge.corpus.sameness import canonical, says_the_same
 from knowledge.corpus.source import excerpt
@@ -66,7 +67,7 @@ def _repetition(
             continue
         if _same_answer(examples[i], this):
             near = i if near is None else near
-        elif this.kind != "rewrite":
+        elif _contradicts(examples[i], this):
             return Repetition("contradiction", index, i)
     return None if near is None else Repetition("near-duplicate", index, near)
 
@@ -75,6 +76,12 @@ def _same_answer(a: Example, b: Example) -> bool:
     if a.kind == "labelled":
         return canonical(a.completion) == canonical(b.completion)
     return a.answerable == b.answerable and says_the_same(a.completion, b.completion)
+
+
+def _contradicts(a: Example, b: Example) -> bool:
+    if a.kind == "rewrite":
+        return False
+    return a.kind == "labelled" or a.answerable != b.answerable or clash(a.completion, b.completion)
 
 
 def told(

@@ -15,19 +15,37 @@ _NOT_SAID = re.compile(r"[\W_]+")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _LATIN_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)?|\d+|[^\sa-z\d]")
 # Said before or after a Japanese question out of politeness; they change nothing of it.
-_POLITE = re.compile(
-    r"^(?:(?:すみません|すいません|恐れ入ります|恐縮です|お世話になっております|お世話になります|"
-    r"お忙しいところ|失礼します|失礼いたします|お手数です|お手数をおかけします|はじめまして|あの|ええと|えっと|"
-    r"ちょっと|こんにちは|お疲れ様です|質問です|確認です|教えてください|お尋ねします|念のため)"
-    r"(?:が|けど|けれど|けれども|申し訳ありませんが|ですが|ますが|して)?[、。,.!！\s]*)+"
+# Said before or after a question out of politeness; it changes nothing of the question.
+_BEFORE = re.compile(
+    r"^(?:(?:[【\[(](?:質問|至急|確認|お尋ね|q|question|urgent)[】\])])|"
+    r"(?:至急|急ぎ)(?:です|で|なのですが|で申し訳ありません)?|"
+    r"(?:すみません|すいません|恐れ入ります|恐縮です|お世話になっております|お世話になります|"
+    r"お忙しいところ|失礼します|失礼いたします|お手数です|お手数をおかけします|はじめまして|"
+    r"初めまして|初めて質問(?:します|いたします)|あのう?|ええと|えっと|ちょっと|こんにちは|"
+    r"こんばんは|おはようございます|お疲れ様です|質問です|質問があります|確認です|教えてください|"
+    r"教えて下さい|お尋ねします|お伺いします|念のため|初歩的な質問です|新人です|よろしければ|"
+    r"可能でしたら|できれば|もし可能なら)"
+    r"(?:が|けど|けれど|けれども|申し訳(?:あり|ござい)ませんが|ですが|ますが|して|恐縮ですが)?|"
+    r"(?:hi|hello|hey|dear (?:team|all|sir|madam)|good (?:morning|afternoon|evening|day)|quick question|question|"
+    r"sorry(?: to (?:bother|disturb) you)?|excuse me|i'?m new(?: here)?|just wondering|i was wondering|"
+    r"one (?:more )?question|please|pls|kindly|could you (?:please )?(?:tell me|explain|help me with)|"
+    r"can you (?:please )?(?:tell me|explain|help me with)|may i ask|i'?d like to know|i would like to know|"
+    r"can i ask|thanks in advance|urgent)(?: there| all| team| everyone)?(?![a-z]))[、。,.!！?？:：;\-–\s]*"
 )
-_ENDING = re.compile(
-    r"(?:について|に関して|を|か)?(?:教えて(?:ください|下さい|いただけ(?:ますか|ませんか|ないでしょうか)|もらえ(?:ますか|ませんか)|ほしい(?:です)?)?|"
-    r"知りたい(?:です|のですが)?|お(?:知らせ|教え|聞かせ)(?:ください|下さい|願います)|"
-    r"お願い(?:します|いたします|致します)|よろしく(?:お願いします)?|願います)$"
+_AFTER = re.compile(
+    r"[、。,.!！?？\s]*(?:(?:ご?(?:回答|返信|返答|教示|確認|対応)(?:を|の(?:ほど|程))?)?(?:どうぞ)?"
+    r"(?:よろしく|宜しく)?(?:お?願い(?:します|いたします|致します|申し上げます)|願います|お願い)|"
+    r"(?:よろしく|宜しく)(?:です|どうぞ)?|ありがとうございます|助かります|"
+    r"(?:について|に関して|を|か)?(?:教えて|おしえて)(?:ください|下さい|"
+    r"いただけ(?:ますか|ませんか|ないでしょうか)|もらえ(?:ますか|ませんか)|ほしい(?:です)?|欲しい(?:です)?)?|(?:か)?知りたい(?:です|のですが)?|"
+    r"お(?:知らせ|教え|聞かせ)(?:ください|下さい|願います)|"
+    r"(?:many |kind )?(?:thanks|thank you|thx|ty|cheers)(?: (?:very|so) much)?"
+    r"(?: in advance| a lot)?|please(?: help| advise)?|pls|"
+    r"help(?: please)?|kind regards|best regards)[、。,.!！?？\s]*$"
 )
 _QUESTION_ENDING = re.compile(
-    r"(?:の(?:です|でしょう)?か|(?:です|でしょう|ます|ましょう|だろう)か(?:ね)?|か|の|です|ます|でしょう|だ|である|ね|よ)$"
+    r"(?:の(?:です|でしょう)?か|(?:です|でしょう|ます|ましょう|だろう)か(?:ね)?|"
+    r"か|の|です|ます|でしょう|だ|である|ね|よ)$"
 )
 # Words that Japanese writes in kanji or in kana, as the writer likes.
 _KANA = {
@@ -106,19 +124,29 @@ _EMPTY_WORDS = frozenset(
     "well sir madam team there".split()
 )
 _MOST_CHANGED = 0.45
+# One word in kanji or in kana: 必要 and ひつよう.
+_KANJI = re.compile(r"[一-鿿々]{1,3}")
+_HIRAGANA = re.compile(r"[ぁ-ゟ]{2,6}")
 
 
 @lru_cache(maxsize=1 << 16)
 def canonical(text: str) -> str:
     """`text` without width, case, punctuation, politeness and choice of script."""
     plain = " ".join(unicodedata.normalize("NFKC", text).lower().split())
-    plain = _POLITE.sub("", plain)
+    plain = _bare(plain)
     said = _NOT_SAID.sub("", plain) or "".join(plain.split())
     said = _KANA_WORDS.sub(lambda match: _KANA[match[0]], said)
-    for ending in (_ENDING, _QUESTION_ENDING):
-        shorter = ending.sub("", said)
-        said = shorter if len(shorter) >= 3 else said
-    return said
+    shorter = _QUESTION_ENDING.sub("", said)
+    return shorter if len(shorter) >= 3 else said
+
+
+def _bare(plain: str) -> str:
+    """A text in lower case without greetings, thanks and pleas on either side."""
+    while True:
+        shorter = _AFTER.sub("", _BEFORE.sub("", plain))
+        if shorter == plain or len(_NOT_SAID.sub("", shorter)) < 3:
+            return plain
+        plain = shorter
 
 
 def numbers(text: str) -> list[str]:
@@ -149,6 +177,8 @@ def _same_characters(one: str, other: str) -> bool:
     size = max(len(one), len(other))
     if abs(len(one) - len(other)) > max(6, _MOST_CHANGED * size):
         return False
+    if _swapped(one, other):
+        return True
     changed, typos = 0, 0
     for old, new in _changes(one, other):
         if bool(_NEGATION.search(old)) is not bool(_NEGATION.search(new)):
@@ -160,6 +190,17 @@ def _same_characters(one: str, other: str) -> bool:
             if not _typo(old, new):
                 return False
     return typos <= 1 and changed <= max(2, _MOST_CHANGED * size)
+
+
+def _swapped(one: str, other: str) -> bool:
+    """Whether two neighbouring characters changed places, the commonest slip of the keyboard."""
+    if len(one) != len(other):
+        return False
+    differ = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    if len(differ) != 2 or differ[1] != differ[0] + 1:
+        return False
+    i, j = differ
+    return one[i] == other[j] and one[j] == other[i]
 
 
 def _changes(one: Sequence[str], other: Sequence[str]) -> list[tuple[str, str]]:
@@ -177,12 +218,16 @@ def _words(text: str) -> bool:
 
 
 def _typo(old: str, new: str) -> bool:
-    """One character more, one fewer, or one kana or Latin letter for another.
+    """One character more or fewer, one kana or letter for another, a word in kana for its kanji.
 
     Never a kanji for a kanji, which makes another word.
     """
     if not old or not new:
         return max(len(old), len(new)) == 1
+    if _KANJI.fullmatch(old) and _HIRAGANA.fullmatch(new):
+        return True
+    if _KANJI.fullmatch(new) and _HIRAGANA.fullmatch(old):
+        return True
     return len(old) == len(new) == 1 and not ("一" <= old <= "鿿" and "一" <= new <= "鿿")
 
 
@@ -207,7 +252,8 @@ def _same_words(a: str, b: str) -> bool:
 
 
 def _said_words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    plain = _bare(" ".join(unicodedata.normalize("NFKC", text).lower().split()))
+    plain = plain.replace("’", "'")
     plain = plain.replace("cannot", "can not").replace("can't", "can not").replace("n't", " not")
     return [word for word in _LATIN_WORD.findall(plain) if word[0].isalnum()]
 
