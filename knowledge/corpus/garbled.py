@@ -19,6 +19,10 @@ from knowledge.corpus.source import excerpt
 from knowledge.corpus.types import Problem
 
 _REPLACEMENT = re.compile("\ufffd")
+# Typographic quotes and accents of UTF-8 read as Windows-1252, or as CP932.
+_DOUBLE_QUOTES = re.compile(
+    r"â€[\x80-\x9f\u2018-\u203a\u0152\u0153\u0160-\u017e™˜œ¦]|Ã[\x80-\xbf¢]|Â[\xa0-\xbf]|窶[ｦ-ﾟ弩彭徃亙廊彡]?"
+)
 _CID = re.compile(r"\(cid:\d+\)")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 # What the lead bytes E2–E6 of UTF-8 become when read as CP932 (縺 繧 繝 …) or as Latin-1.
@@ -33,6 +37,8 @@ _EXPECTED = {
 # share on.
 _KINDS = (
     ("cid", "(cid:", _CID, 0.002),
+    ("double", "[âÃÂ]", _DOUBLE_QUOTES, 0.0),
+    ("double", "窶", _DOUBLE_QUOTES, 0.0),
     ("replacement", "\ufffd", _REPLACEMENT, 0.002),
     ("double", "[縺繧繝譁蜿莉蛟譛險髢逕・]", _DOUBLE_CP932, 0.08),
     ("double", "[ãäåæçèé]", _DOUBLE_LATIN, 0.03),
@@ -76,9 +82,30 @@ def garbling(text: str) -> Garbling | None:
             continue
         found = pattern.findall(text)
         weight = sum(map(len, found)) if kind == "cid" else len(found)
-        if found and weight / total >= least and (kind == "cid" or len(found) >= 2):
+        if found and weight / total >= least and (not least or kind == "cid" or len(found) >= 2):
             return Garbling(kind, len(found), weight / total, _around(text, pattern))
-    return _mixed_scripts(text)
+    return _undecoded(text) or _mixed_scripts(text)
+
+
+# Text that was never turned back into letters: one run of any of these is no accident.
+_UNDECODED = (
+    ("escapes", "\\u", re.compile(r"(?:\\u[0-9a-fA-F]{4}){4,}")),
+    ("entities", "&#", re.compile(r"(?:&(?:amp;)?#\d{2,6};\s?){4,}")),
+    ("entities", "&amp;", re.compile(r"&amp;(?:#\d{2,6}|amp|quot|nbsp|lt|gt);")),
+    ("iso-2022-jp", "$B", re.compile(r"\$B(?:[!-~]{2}){3,}\(B")),
+    ("quoted-printable", "=E", re.compile(r"(?:=[0-9A-F]{2}){6,}")),
+    ("question marks", "????", re.compile(r"(?:\?{5,}[^\n]{0,6}){2,}|\?{9,}")),
+    ("boxes", "□", re.compile(r"(?:[□]+[^\n□]{1,4}){4,}[□]")),
+    ("boxes", "〓", re.compile(r"〓{2,}")),
+)
+
+
+def _undecoded(text: str) -> Garbling | None:
+    for kind, mark, pattern in _UNDECODED:
+        if mark in text and (found := pattern.findall(text)):
+            share = sum(map(len, found)) / len(text)
+            return Garbling(kind, len(found), share, _around(text, pattern))
+    return None
 
 
 def _mixed_scripts(text: str) -> Garbling | None:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from knowledge.corpus.patterns import KINDS, Hit, masked, scan
+from knowledge.corpus.patterns import KINDS, ORDERS, Hit, masked, scan, unveiled
 from knowledge.corpus.source import excerpt
 from knowledge.corpus.types import Document, Example, Problem, Severity
 
@@ -45,6 +45,12 @@ def _found(texts: Sequence[str], places: Sequence[str]) -> list[Problem]:
     by_kind: dict[str, list[Hit]] = defaultdict(list)
     for hit in scan(whole):
         by_kind[hit.kind].append(hit)
+    for part, text in enumerate(texts):
+        # Letters with invisible characters or spaces between them are meant for a model alone.
+        if (shown := unveiled(text)) != text:
+            for hit in scan(shown, (ORDERS,)):
+                at = starts[part]
+                by_kind[ORDERS].append(Hit(ORDERS, hit.name, at, at + 1))
     problems = []
     for kind in KINDS:
         if not (hits := by_kind.get(kind)):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from knowledge.corpus.languages import character_counts
 from knowledge.corpus.personal import CHECKS, honoured_names
 
+ORDERS = "instruction-like-text"
 KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
 MASKED = ("personal-data", "secret")
 """Kinds whose findings no output shows."""
@@ -26,6 +27,9 @@ MASKED = ("personal-data", "secret")
 _FOLD = {0xFF01 + i: 0x21 + i for i in range(94)}
 _FOLD |= {0x3000: 0x20, 0x2010: 0x2D, 0x2011: 0x2D, 0x2012: 0x2D, 0x2013: 0x2D, 0x2212: 0x2D}
 _DIGIT_RUN = re.compile(r"\d[\d\-()\s./+ー―—ｰ]{2,}\d|\d{4,}")
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e"
+_SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,2}){7,}[^\s|](?![^\s])")
+_GAP = re.compile(r"[ \u3000]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
 _BEFORE, _AFTER, _CONTEXT = 40, 24, 40
 # No finding reaches further than this from the string it needs.
@@ -98,6 +102,16 @@ def masked(text: str) -> str:
         parts += [text[at : hit.start], f"[{hit.name}]"]
         at = hit.end
     return "".join([*parts, text[at:]])
+
+
+def unveiled(text: str) -> str:
+    """`text` without invisible characters, and with letters that were s p a c e d out together."""
+    counts = character_counts(text)
+    if any(c in counts for c in _INVISIBLE):
+        text = text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+    if " " in counts:
+        text = _SPACED.sub(lambda m: _GAP.sub(lambda g: " " * (len(g[0]) > 1), m[0]), text)
+    return text
 
 
 def folded_text(text: str) -> str:

@@ -23,10 +23,20 @@ LEAST_ROWS = 12
 """Fewer rows show no mould."""
 MOULD = 0.8
 """Share of the rows that must agree before the others count as breaking it."""
+ALWAYS = 0.9
+"""Share of polite answers from which one that is not counts as a slip."""
+SENTENCE = 25
+"""Characters: shorter answers may be names and codes, which no language owns."""
 LEAST_PER_CLASS = 8
 """Few-shot tuning of a small classifier begins here (SetFit, arXiv 2209.11055)."""
 MOST_IMBALANCE = 10.0
+SHORT_TOKENS, LONG_TOKENS = 20, 250
+"""Answers of a median below 20 tokens are short by nature; below 250 tokens none is too long."""
 _MOST_SHOWN = 3
+_POLITE = re.compile(r"(?:です|ます|ください|ません|でした|ました|でしょうか?)[。!！]?\s*$")
+_CASUAL = re.compile(
+    r"(?:だよ|だね|っす|じゃん|だわ|かもー?|よー|ねー|わからん|知らん|でしょ|笑|w)[。!！ーw]*\s*$"
+)
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>\n]{0,80})?/?>", re.IGNORECASE)
 
 
@@ -62,10 +72,23 @@ def _moulds(answers: Sequence[str]) -> list[tuple[str, Callable[[str], bool]]]:
     spoken = Counter(language(answer) for answer in answers)
     usual_language = spoken.most_common(1)[0][0]
     tests: list[tuple[str, Callable[[str], bool]]] = [
-        ("language", lambda answer: language(answer) in (usual_language, "other")),
-        ("markup", lambda answer: not _TAG.search(answer)),
+        ("language", lambda answer: _speaks(answer, usual_language)),
+        ("markup", lambda answer: not (_TAG.search(answer) or _is_json(answer))),
     ]
+    if usual_language == "en":
+        tests.append(("case", lambda answer: not (len(answer) > 20 and answer.isupper())))
+    if usual_language == "ja" and sum(map(_is_polite, answers)) >= ALWAYS * len(answers):
+        tests.append(("politeness", lambda answer: not _CASUAL.search(answer)))
     return tests
+
+
+def _speaks(answer: str, usual: str) -> bool:
+    """Whether an answer is in the usual language; a name or a code is in none."""
+    return len(answer) < SENTENCE or language(answer) in (usual, "other")
+
+
+def _is_polite(answer: str) -> bool:
+    return bool(_POLITE.search(answer))
 
 
 def _is_json(answer: str) -> bool:
@@ -92,10 +115,10 @@ def _lengths(examples: Sequence[Example]) -> list[Problem]:
     low, middle, high = (max(1.0, q) for q in quartiles)
     # Three times the distance from the middle to the quartiles, in ratios, and at least tenfold.
     shortest = min(middle / (middle / low) ** 3, middle / 10)
-    longest = max(middle * (high / middle) ** 3, middle * 10)
+    longest = max(middle * (high / middle) ** 3, middle * 10, LONG_TOKENS)
     found: dict[str, list[Example]] = defaultdict(list)
     for example, size in zip(examples, sizes, strict=True):
-        if size < shortest and middle >= 10:
+        if size < shortest and middle >= SHORT_TOKENS:
             found["answer-too-short"].append(example)
         elif size > longest:
             found["answer-too-long"].append(example)

@@ -104,12 +104,23 @@ def _read(file: SourceFile, kind: str) -> Reading:
     with_unique_ids(reading)
     for document in reading.documents:
         reading.problems += document_problems(document)
-        found = None if kind in _OWN_GARBLING else garbling(document.text)
-        if found is not None and found.kind != "replacement":
-            where = "" if document.id == file.id else document.sections[0].where
-            reading.problems.append(garbled_text(found, where))
+        if kind not in _OWN_GARBLING:
+            reading.problems += _garbled(document, reading.problems)
     reading.problems += [*text_problems(reading.examples), *quality_problems(reading.examples)]
     return reading
+
+
+def _garbled(document: Document, known: list[Problem]) -> list[Problem]:
+    """The first section that came out wrong; bytes that were broken are told already."""
+    told = any(problem.id == "broken-bytes" for problem in known)
+    for section in document.sections:
+        found = garbling(section.text)
+        if found is not None and not (told and found.kind == "replacement"):
+            record = "" if document.id == document.source else document.id
+            heading = section.headings[-1] if section.headings else ""
+            where = " ".join(filter(None, (record, section.where or heading)))
+            return [garbled_text(found, where)]
+    return []
 
 
 def refused(id_: str, problem: Problem) -> FileRead:

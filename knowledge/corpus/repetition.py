@@ -15,7 +15,7 @@ from knowledge.corpus.source import excerpt
 from knowledge.corpus.types import Example, Problem
 
 # Keys are compared in full afterwards: this only finds who is worth comparing.
-CANDIDATES = 0.62
+CANDIDATES = 0.55
 _MOST_SHOWN = 3
 _TEST = re.compile(
     r"(?i)(?:^|[/_.\-])(?:test|eval|valid(?:ation)?|val|dev|held[_-]?out|検証|評価|テスト)"

@@ -26,11 +26,11 @@ _BEFORE = re.compile(
     r"教えて下さい|お尋ねします|お伺いします|念のため|初歩的な質問です|新人です|よろしければ|"
     r"可能でしたら|できれば|もし可能なら)"
     r"(?:が|けど|けれど|けれども|申し訳(?:あり|ござい)ませんが|ですが|ますが|して|恐縮ですが)?|"
-    r"(?:hi|hello|hey|dear (?:team|all|sir|madam)|good (?:morning|afternoon|evening|day)|quick question|question|"
-    r"sorry(?: to (?:bother|disturb) you)?|excuse me|i'?m new(?: here)?|just wondering|i was wondering|"
-    r"one (?:more )?question|please|pls|kindly|could you (?:please )?(?:tell me|explain|help me with)|"
-    r"can you (?:please )?(?:tell me|explain|help me with)|may i ask|i'?d like to know|i would like to know|"
-    r"can i ask|thanks in advance|urgent)(?: there| all| team| everyone)?(?![a-z]))[、。,.!！?？:：;\-–\s]*"
+    r"(?:hi|hello|hey|dear (?:team|all|sir|madam)|good (?:morning|afternoon|evening|day)|"
+    r"quick question|question|sorry(?: to (?:bother|disturb) you)?|excuse me|i'?m new(?: here)?|"
+    r"just wondering|i was wondering|one (?:more )?question|please|pls|kindly|"
+    r"(?:could|can) you (?:please )?(?:tell me|explain|help me with)|may i ask|can i ask|"
+    r"i'?d like to know|i would like to know|thanks in advance|urgent)(?: there| all| team| everyone)?(?![a-z]))[、。,.!！?？:：;\-–\s]*"
 )
 _AFTER = re.compile(
     r"[、。,.!！?？\s]*(?:(?:ご?(?:回答|返信|返答|教示|確認|対応)(?:を|の(?:ほど|程))?)?(?:どうぞ)?"
@@ -116,6 +116,10 @@ _KANA_WORDS = re.compile("|".join(sorted(map(re.escape, _KANA), key=len, reverse
 _NEGATION = re.compile(
     r"ない|なく|なし|ませ|ず(?!つ)|ぬ|不|非|未|無|禁|否|\b(?:not|no|never|none|without|cannot|non)\b|n['’]?t\b"
 )
+_DENIAL = re.compile(
+    r"ません(?!か[。?？]?$)|ない(?!でしょうか|ですか|かな)|なく(?=て|、)|なし|不可|不要|禁止|"
+    r"\b(?:not|no|never|none|without|cannot|neither|nor)\b|n't\b"
+)
 _CONTENT = re.compile(r"[一-鿿々〆ァ-ヶ]")
 _EMPTY_WORDS = frozenset(
     "a an the please kindly could can would you tell me us i we to do does did is are was be of "
@@ -158,7 +162,7 @@ def says_the_same(a: str, b: str) -> bool:
     """Whether `a` and `b` differ only in form."""
     if a == b:
         return True
-    if numbers(a) != numbers(b):
+    if numbers(a) != numbers(b) or _denials(a) != _denials(b):
         return False
     one, other = canonical(a), canonical(b)
     if one == other:
@@ -166,6 +170,12 @@ def says_the_same(a: str, b: str) -> bool:
     if _is_latin(one) and _is_latin(other):
         return _same_words(a, b)
     return _same_characters(one, other)
+
+
+def _denials(text: str) -> int:
+    """How often a text denies: ません and ない, not and never."""
+    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    return len(_DENIAL.findall(plain))
 
 
 def _is_latin(said: str) -> bool:
