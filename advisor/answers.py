@@ -12,6 +12,7 @@ from advisor import rates
 from advisor.answers_file import read_answers
 from advisor.errors import AnswersError, Fault, UsageError
 from advisor.questions import Questionnaire, Unreadable, allowed_values, near_ids
+from advisor.render import shown_path
 from advisor.types import Answer, Answers, AnswerSource, MachineFacts, Scalar
 from knowledge.catalog.loader import load
 from knowledge.corpus.types import DataFacts
@@ -84,13 +85,10 @@ def given(answers_file: Path | None, sets: Sequence[str]) -> Given:
     """
     found = Given()
     here = Path.cwd()
-    for path in _config_files(here):
+    for path in [*_config_files(here), *([answers_file] if answers_file is not None else [])]:
         file = read_answers(path)
         found.take(file.values.items(), "file", path.name, path.absolute().parent)
-    if answers_file is not None:
-        file = read_answers(answers_file)
-        folder = answers_file.absolute().parent
-        found.take(file.values.items(), "file", answers_file.name, folder)
+        found.faults += [Fault(f.ref, f"{f.where} ({path.name})", f.values) for f in file.faults]
     found.take(_environment(), "env", "OKAKAE_*", here)
     found.take(_flags(sets), "flag", "--set", here)
     found.faults += [*rates.state(found.rates.items()), *rates.environment_faults()]
@@ -142,28 +140,38 @@ def missing(answers: Answers, need: Sequence[str]) -> tuple[Fault, ...]:
     ]
     goal = answers.value("goal")
     named = answers.value("data.path") or "data.kind" in answers
-    if not named and "goal" in need and (goal is None or goal in _NEED_PAPERS):
+    cited = answers.value("citations") == "yes"
+    if not named and "goal" in need and (goal is None or goal in _NEED_PAPERS or cited):
         allowed = allowed_values(questions["data.path"])
-        ref = "answer-missing-papers" if goal is None else "answer-missing"
+        ref = "answer-missing" if goal in _NEED_PAPERS else "answer-missing-to-cite"
+        ref = "answer-missing-papers" if goal is None else ref
         found.append(Fault(ref, "data.path", (("allowed", allowed),)))
     return tuple(found)
 
 
-def check(found: Given, need: Sequence[str]) -> None:
-    """Every fault at once.
+def check(found: Given, need: Sequence[str], *, offline: bool = False) -> None:
+    """Every fault at once: what cannot be read, what is missing, what cannot stand together.
 
     Raises:
-        UsageError: the one thing wrong is a path that does not exist.
+        UsageError: the one thing wrong is a path that does not exist, or settings of a plan.
         AnswersError: anything else is missing or invalid.
     """
     told = {fault.where.split(" ")[0] for fault in found.faults}
     absent = [fault for fault in missing(found.answers, need) if fault.where not in told]
     faults = [*found.faults, *absent]
     path = found.answers.value("data.path")
+    from advisor.plan_config import read_settings
+
+    wrong = read_settings(found.settings, load("settings"))[1]
+    clashes = Questionnaire(offline=offline).contradictions(found.answers)
     if path and not Path(path).exists():
-        if not faults:
+        if not faults and not clashes and not wrong:
             raise UsageError("path-missing", where="data.path", path=path)
         faults.append(Fault("answer-path-missing", "data.path", (("path", path),)))
+    faults += clashes
+    if wrong and not faults:
+        raise UsageError("settings-wrong", faults=tuple(wrong), n=len(wrong))
+    faults += wrong
     if faults:
         raise AnswersError("answers-wrong", faults=tuple(faults), n=len(faults))
 
@@ -188,14 +196,15 @@ def gather(
             from advisor.wizard import ask_missing
 
             found.answers = ask_missing(session, found.answers, wanted)
-    check(found, need)
+    check(found, need, offline=session.offline)
     from advisor.detect import detected_answers, machine
 
     data = read_data(session, found.answers.value("data.path"))
     facts = machine()
     goal = str(found.answers.value("goal", ""))
     detected = detected_answers(facts, data, goal, session.lang)
-    completed = Questionnaire(detected=detected).completed(found.answers)
+    questionnaire = Questionnaire(detected=detected, offline=session.offline)
+    completed = questionnaire.completed(found.answers)
     return Gathered(completed, facts, data, found.settings)
 
 
@@ -211,7 +220,7 @@ def read_data(session: Session, path: str | None) -> DataFacts | None:
     from advisor.caches import reading_cache
     from knowledge.corpus.reading import survey
 
-    with session.progress(session.t("answers.reading", path=path)) as bar:
+    with session.progress(session.t("answers.reading", path=shown_path(path))) as bar:
         try:
             found = survey(
                 Path(path), on_file=lambda name: bar.advance(1, name), cache=reading_cache()

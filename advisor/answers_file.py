@@ -26,34 +26,44 @@ class AnswersFile:
     values: Mapping[str, Scalar]
     sources: Mapping[str, AnswerSource]
     finished: bool = False
+    faults: tuple[Fault, ...] = ()
+    """Ids whose value is a list, a date or the like: no answer is."""
 
 
 def read_answers(path: Path) -> AnswersFile:
     """Read an answers file; tables and dotted keys mean the same.
 
     Raises:
-        UsageError: it is missing, not TOML, of a newer schema, or holds lists and dates.
+        UsageError: it is missing, not TOML (every wrong line is named), or of a newer schema.
     """
     where = str(path)
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise UsageError("file-missing", where=where, path=where) from None
     except IsADirectoryError:
         raise UsageError("answers-is-folder", where=where, path=where) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("file-unreadable", where=where, path=where, why=error) from None
+    try:
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError("answers-not-toml", where=where, path=where, why=error) from None
+        faults = _wrong_lines(text) or (_line_fault("", str(error)),)
+        raise UsageError(
+            "answers-not-toml", where=where, faults=faults, path=where, n=len(faults)
+        ) from None
     version = raw.get("schema_version", SCHEMA_VERSION)
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise UsageError("answers-version", where=where, path=where, version=version)
+    if version > SCHEMA_VERSION:
         raise UsageError("file-too-new", where=where, path=where, version=version)
+    return _file(path, raw)
+
+
+def _file(path: Path, raw: Mapping[str, Any]) -> AnswersFile:
     sources = raw.get("sources", {})
     known = get_args(AnswerSource)
-    values, faults = _flat({k: v for k, v in raw.items() if k not in _META})
-    if faults:
-        details = tuple(Fault("answer-not-a-value", id_) for id_ in faults)
-        raise UsageError("file-wrong-form", where=where, faults=details, path=where, n=len(details))
+    values, wrong = _flat({k: v for k, v in raw.items() if k not in _META})
     return AnswersFile(
         path,
         values,
@@ -63,7 +73,50 @@ def read_answers(path: Path) -> AnswersFile:
             if source in known
         },
         raw.get("finished") is True,
+        tuple(Fault("answer-not-a-value", id_) for id_ in wrong),
     )
+
+
+def salvaged(path: Path) -> AnswersFile:
+    """What can still be read of a damaged answers file, line by line; nothing of it may be lost."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError:
+        return AnswersFile(path, {}, {})
+    values: dict[str, Scalar] = {}
+    table = ""
+    for line in text.splitlines():
+        try:
+            raw = tomllib.loads(f"{table}\n{line}")
+        except tomllib.TOMLDecodeError:
+            continue
+        if line.lstrip().startswith("["):
+            table = line
+        values |= _file(path, raw).values
+    return AnswersFile(path, values, {})
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged file beside itself under a free name, so that nothing writes over it."""
+    kept = free(path.with_name(f"{path.stem}-damaged{path.suffix}"))
+    path.replace(kept)
+    return kept
+
+
+def _wrong_lines(text: str) -> tuple[Fault, ...]:
+    """Every line that is no TOML by itself; answers files have one value a line."""
+    faults = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            tomllib.loads(line)
+        except tomllib.TOMLDecodeError as error:
+            faults.append(_line_fault(line, str(error), number))
+    return tuple(faults)
+
+
+def _line_fault(line: str, why: str, number: int | None = None) -> Fault:
+    where = "" if number is None else str(number)
+    return Fault("line-not-toml", where, (("line", line.strip()[:60]), ("why", why)))
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Scalar], list[str]]:
@@ -102,9 +155,10 @@ def write_answers(
         finished: whether the questionnaire was gone through.
         portable: write `data.path` relative to the file where it lies beside or below it.
     """
+    from advisor.detect import detected_answers
     from advisor.files import write_text  # hashlib, which the first prompt can do without
 
-    questionnaire = Questionnaire()
+    questionnaire = Questionnaire(detected=detected_answers(None, None, "", lang))
     lines = [
         *_comment(t("answers.head", lang)),
         f"schema_version = {SCHEMA_VERSION}",

@@ -26,12 +26,16 @@ LIGHT: Mapping[str, str] = {
     for name in ("ask", "inspect", "recommend", "estimate", "plan", "doctor", "knowledge")
 }
 # The order of a first visit; commands that are not named here follow by name.
-_ORDER = ("ask", "inspect", "recommend", "estimate", "plan", "apply", "compare", "use", "report")
+_ORDER = (
+    *("ask", "inspect", "recommend", "estimate", "plan", "apply"),
+    *("compare", "escalate", "use", "report"),
+)
 
 _NEAREST = "okakae-nearest"
 _PLAIN = {
     **{"–": "-", "—": "-", "≤": "<=", "≥": ">=", "±": "+/-", "…": "...", "·": "-", "×": "x"},
-    **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "■": "#", "→": "->", "～": "-"},
+    **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "■": "#", "→": "->", "⚠": "!"},
+    **{"～": "-", "〜": "-", "\ufffd": "?"},
 }
 
 
@@ -181,12 +185,15 @@ def _prepare(args: Sequence[str]) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             # LC_ALL=C: ASCII would leave nothing of Japanese, and click writes UTF-8 there too.
-            plain = getattr(stream, "encoding", "").lower() in (
-                "ascii",
-                "us-ascii",
-                "ansi_x3.4-1968",
-            )
+            plain = _is_ascii(stream)
             reconfigure(encoding="utf-8" if plain else None, errors=_NEAREST)
+    if _is_ascii(sys.stdin) and hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _is_ascii(stream: Any) -> bool:
+    encoding = getattr(stream, "encoding", None) or ""
+    return encoding.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968")
 
 
 def _told(error: click.UsageError) -> OkakaeError:

@@ -26,10 +26,12 @@ def ask(
     """Ask, check and write the answers; an existing file is where it starts from."""
     from advisor.answers import check, given
     from advisor.answers_file import free, state_file, write_answers
+    from advisor.detect import detected_answers
     from advisor.questions import Questionnaire
     from advisor.render import command_line
     from advisor.types import Answers
 
+    _must_match(only)
     existing = answers if answers is not None and answers.is_file() else None
     found = given(existing, sets)
     path = answers or free(Path("answers.toml"))
@@ -43,10 +45,12 @@ def ask(
             kept = resumed(session, keep)
             start = Answers({**kept.entries, **start.entries})
         resume = f"okakae ask --answers {answers}" if answers else "okakae ask"
-        found.answers = Interview(session, start, keep=keep, resume=resume).run(only=only)
-    check(found, ("goal",))
+        interview = Interview(session, start, keep=keep, resume=resume, settings=found.settings)
+        found.answers = interview.run(only=only)
+    check(found, ("goal",), offline=session.offline)
     write_answers(path, found.answers, session.lang, settings=found.settings)
-    completed = Questionnaire().completed(found.answers)
+    detected = detected_answers(None, None, "", session.lang)
+    completed = Questionnaire(detected=detected).completed(found.answers)
     document = {
         "schema_version": 1,
         "answers": {answer.id: asdict(answer) for answer in completed},
@@ -60,3 +64,16 @@ def ask(
         click.echo(t("next-command", command=command))
 
     session.out(document, human)
+
+
+def _must_match(patterns: tuple[str, ...]) -> None:
+    """Refuse a pattern that no question's id fits."""
+    from fnmatch import fnmatchcase
+
+    from advisor.errors import UsageError
+    from knowledge.catalog.loader import load
+
+    ids = list(load("questions"))
+    for pattern in patterns:
+        if not any(fnmatchcase(id_, pattern) for id_ in ids):
+            raise UsageError("ask-no-match", pattern=pattern, allowed=", ".join(ids))

@@ -11,7 +11,7 @@ import click
 
 from advisor.errors import Fault, UsageError
 from advisor.session import _COMMON, Session, _session, okakae_command
-from advisor.texts import has_text, t
+from advisor.texts import current_lang, has_text, t
 
 
 def _common(function: Any) -> Any:
@@ -36,8 +36,15 @@ def _usable(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except CatalogError as error:
-        fault = "; ".join(error.faults)
+        fault = "; ".join(fault.told(current_lang()) for fault in error.faults)
         raise UsageError("knowledge-file", path=str(error.path), fault=fault) from None
+
+
+def _told(values: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """The values of a finding, those that are faults themselves in the reader's language."""
+    from knowledge.catalog.loader import RecordFault
+
+    return {k: v.told(lang) if isinstance(v, RecordFault) else v for k, v in values.items()}
 
 
 @okakae_command("knowledge-list")
@@ -121,7 +128,10 @@ def check(session: Session) -> None:
     findings = findings_of(date.today())
     proved = proved_by()
     errors = [f for f in findings if f.severity == "error"]
-    documents = [{**asdict(f), "text": session.t(f.text_id, **f.values)} for f in findings]
+    documents = [
+        {**asdict(f), "text": session.t(f.text_id, **_told(f.values, session.lang))}
+        for f in findings
+    ]
     if errors:
         raise UsageError(
             "knowledge-faults",

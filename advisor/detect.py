@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
+from advisor.texts import t
 from advisor.types import Answer, GpuFact, MachineFacts
 from knowledge.corpus.types import DataFacts
 
 GIB = 1024**3
+# Days of change a year from which on one calls it daily, weekly, monthly.
+_OFTEN = (("daily", 150), ("weekly", 26), ("monthly", 6), ("yearly", 0))
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def machine(folder: Path | None = None) -> MachineFacts:
@@ -99,7 +105,7 @@ def detected_answers(
     machine_facts: MachineFacts | None, data: DataFacts | None, goal: str, lang: str
 ) -> Mapping[str, Answer]:
     """What the machine and the data answer by themselves, each with how it was found out."""
-    found = {"language": Answer("language", lang, "detected", "locale")}
+    found = {"language": Answer("language", lang, "detected", t("detect.locale"))}
     if machine_facts is not None:
         found["gpu"] = _gpu_answer(machine_facts)
     if data is not None:
@@ -109,7 +115,7 @@ def detected_answers(
 
 def _gpu_answer(facts: MachineFacts) -> Answer:
     if not facts.gpus:
-        return Answer("gpu", "none", "detected", "NVML")
+        return Answer("gpu", "none", "detected", t("detect.no-card"))
     from knowledge.catalog.loader import find_gpu
 
     best = max(facts.gpus, key=lambda gpu: gpu.vram_gib)
@@ -123,13 +129,30 @@ def _gpu_answer(facts: MachineFacts) -> Answer:
 def _data_answers(data: DataFacts, goal: str) -> dict[str, Answer]:
     from advisor.needs import data_kind
 
-    name = Path(data.path).name
+    why = t("detect.data", name=Path(data.path).name)
     found = {}
     kind = data_kind(goal, {}, data, explicit=False)
     if kind is not None:
-        found["data.kind"] = Answer("data.kind", kind, "detected", name)
+        found["data.kind"] = Answer("data.kind", kind, "detected", why)
+    if changes := how_often(data.days):
+        told = t("detect.changes", n=len(data.days), first=data.days[0], last=data.days[-1])
+        found["data.changes"] = Answer("data.changes", changes, "detected", told)
     if data.languages:
         most = max(data.languages, key=lambda code: data.languages[code])
         if most in ("ja", "en"):
-            found["language"] = Answer("language", most, "detected", name)
+            found["language"] = Answer("language", most, "detected", why)
     return found
+
+
+def how_often(days: Sequence[str]) -> str:
+    """How often documents with these days of change change; empty where the days do not tell.
+
+    A judgement: a folder copied in one go tells nothing, so it takes three days over two months.
+    Each file shows only its last change, so the truth is at least this often.
+    """
+    dates = [date.fromisoformat(day) for day in days if _DAY.fullmatch(day)]
+    if len(dates) < 3 or (dates[-1] - dates[0]).days < 60:
+        return ""
+    recent = [day for day in dates if (dates[-1] - day).days < 365]
+    per_year = len(recent) * 365 / max(60, min(365, (dates[-1] - dates[0]).days))
+    return next(often for often, least in _OFTEN if per_year >= least)

@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from advisor.answers_file import write_answers
-from advisor.errors import Interrupted, OkakaeError
+from advisor.errors import AnswersError, Interrupted, OkakaeError
 from advisor.prompts import Asker, Command, Shown, asker
 from advisor.questions import Questionnaire, Unreadable
-from advisor.render import command_line, paragraph
-from advisor.texts import has_text, t
+from advisor.render import listed, paragraph
+from advisor.texts import t
 from advisor.types import Answer, Answers, MachineFacts, Scalar
+from advisor.wizard_page import (
+    choice_title,
+    cited,
+    percent,
+    say,
+    show_data,
+    show_machine,
+    shown_value,
+    why_of,
+)
 from knowledge.catalog.records import Question
 from knowledge.corpus.types import DataFacts
 
 if TYPE_CHECKING:
     from advisor.session import Session
 
+MOST_BLOCKERS = 3
+"""Reasons not to build that are named on the way; the advice names them all."""
+
 
 class Interview:
     """One questionnaire under way: the answers, how they were reached, and where they are kept."""
 
     def __init__(
-        self, session: Session, answers: Answers, *, keep: Path | None, resume: str
+        self,
+        session: Session,
+        answers: Answers,
+        *,
+        keep: Path | None,
+        resume: str,
+        settings: Mapping[str, Scalar] | None = None,
     ) -> None:
         self.session = session
-        self.answers = answers
+        # What other answers forbid by now is asked again.
+        self.answers = answers.without(*Questionnaire(offline=session.offline).stale(answers))
+        self.settings = settings
         self.asker: Asker = asker(plain=session.plain)
         self.keep = keep
         self.resume = resume
-        self.questionnaire = Questionnaire()
+        self.questionnaire = self._knowing(None, None)
         self._machine: MachineFacts | None = None
         self._data: tuple[str, DataFacts | None] = ("", None)
         self._trail: list[str] = []
         self._former: dict[str, Scalar] = {}
+        self._decided: dict[str, Scalar] = {}
 
     def run(self, *, only: Sequence[str] = ()) -> Answers:
         """Ask until the person agrees with the review.
@@ -48,7 +70,9 @@ class Interview:
             Interrupted: Ctrl-C or Ctrl-D; the answers so far are kept, and it says how to go on.
         """
         try:
-            _say(self.asker.keys)
+            if not only and not self.answers.entries:
+                say("wizard.welcome", n=sum(q.core for q in self.questionnaire))
+            say(self.asker.keys)
             if only:
                 self._ask_each(lambda question: any(fnmatchcase(question.id, p) for p in only))
             self._ask_open(core=True)
@@ -74,20 +98,43 @@ class Interview:
             if wanted(question):
                 self._ask(question)
 
-    def _ask_open(self, *, core: bool) -> None:
-        """Every open question in turn; going back reopens the one before."""
-        while (question := self.questionnaire.next(self.answers, core=core)) is not None:
-            if not self._ask(question, progress=self._progress(core=core)):
+    def _ask_open(self, *, core: bool, ids: Collection[str] | None = None) -> None:
+        """Every open question (of `ids`) in turn; going back reopens the one before."""
+        before = 0 if core else self._answered(core)
+        while left := self._left(core, ids):
+            # Going back behind the first of these questions starts counting at one again.
+            place = max(self._answered(core) - before, 0)
+            if not self._ask(left[0], progress=f"[{place + 1}/{place + len(left)}] "):
                 self._back()
 
-    def _progress(self, *, core: bool) -> str:
-        done = sum(q.core is core and q.id in self.answers for q in self.questionnaire)
-        left = len(self.questionnaire.open(self.answers, core=core))
-        return f"[{done + 1}/{done + left}] "
+    def _answered(self, core: bool) -> int:
+        return sum(q.core is core and q.id in self.answers for q in self.questionnaire)
+
+    def _left(self, core: bool, ids: Collection[str] | None) -> list[Question]:
+        left = self.questionnaire.open(self.answers, core=core)
+        if not core:
+            # Going back from here may reopen a core question; it comes first again.
+            left = (*self.questionnaire.open(self.answers, core=True), *left)
+        return [q for q in left if ids is None or q.core or q.id in ids]
+
+    def _tell_decided(self) -> None:
+        """Name each question that the answers so far leave one possible answer to, once."""
+        decided = {}
+        for question, only in self.questionnaire.decided(self.answers):
+            decided[question.id] = only.value
+            if self._decided.get(question.id) != only.value:
+                reasons = self.questionnaire.reasons_against(question, self.answers)
+                say(
+                    "wizard.decided",
+                    label=t(f"wizard.label.{question.id}"),
+                    value=self._title(question, only),
+                    why=t("wizard.comma").join(map(t, reasons)),
+                )
+        self._decided = decided
 
     def _back(self) -> None:
         if not self._trail:
-            _say("wizard.first-question")
+            say("wizard.first-question")
             return
         last = self._trail.pop()
         self._former[last] = self.answers.entries[last].value
@@ -98,19 +145,17 @@ class Interview:
         """Put one question until it is answered; False if the person goes back."""
         if self.answers.entries:
             self._look(question)
+            self._tell_decided()
         click.echo("", err=True)
         click.echo(
             paragraph(f"{progress}{t(f'question.{question.id}.text')}", stream=sys.stderr), err=True
         )
         if self._data_facts is not None and question.id == "data.kind":
-            self._show_data(self._data_facts)
+            show_data(self._data_facts)
+        if self._machine is not None and question.detect == "gpu":
+            show_machine(self._machine)
         suggestion = self._suggestion(question)
-        if suggestion is not None and suggestion.source == "detected":
-            _say(
-                "wizard.detected",
-                value=self._title(question, suggestion),
-                why=suggestion.why or _why(suggestion),
-            )
+        self._tell_suggestion(question, suggestion)
         while True:
             answer = self._prompt(question, suggestion)
             if answer is Command.BACK:
@@ -127,6 +172,14 @@ class Interview:
         self._accept(question, value)
         return True
 
+    def _tell_suggestion(self, question: Question, suggestion: Answer | None) -> None:
+        """Where the offered answer comes from; one's own needs no telling."""
+        if suggestion is None or suggestion.source not in ("detected", "default"):
+            return
+        text = "wizard.detected" if suggestion.source == "detected" else "wizard.suggested"
+        why = suggestion.why if suggestion.source == "detected" else why_of(suggestion)
+        say(text, value=self._title(question, suggestion), why=why)
+
     def _accept(self, question: Question, value: Scalar) -> None:
         self.answers = self.answers.with_answer(Answer(question.id, value, "asked"))
         dropped = self.questionnaire.stale(self.answers)
@@ -134,7 +187,7 @@ class Interview:
         self._trail = [id_ for id_ in self._trail if id_ not in (question.id, *dropped)]
         self._trail.append(question.id)
         if question.kind in ("integer", "number", "money"):
-            _say("wizard.understood", value=shown_value(question, value))
+            say("wizard.understood", value=shown_value(question, value))
         self._save()
 
     def _prompt(self, question: Question, suggestion: Answer | None) -> str | Command:
@@ -142,7 +195,7 @@ class Interview:
             shown = [
                 Shown(
                     choice.value,
-                    _choice_title(question, choice.value),
+                    choice_title(question, choice.value),
                     t(choice.impossible) if choice.impossible else "",
                 )
                 for choice in self.questionnaire.choices(question, self.answers)
@@ -178,13 +231,19 @@ class Interview:
         """Detect what this question can be answered with; nothing before the first prompt."""
         if question.detect not in ("gpu", "data"):
             return
-        from advisor.detect import detected_answers, machine
-
         if question.detect == "gpu" and self._machine is None:
+            from advisor.detect import machine
+
             self._machine = machine()
+        self.questionnaire = self._knowing(self._machine, self._data_facts)
+
+    def _knowing(self, machine: MachineFacts | None, data: DataFacts | None) -> Questionnaire:
+        """The questionnaire with what these facts answer by themselves."""
+        from advisor.detect import detected_answers
+
         goal = str(self.answers.value("goal", ""))
-        found = detected_answers(self._machine, self._data_facts, goal, self.session.lang)
-        self.questionnaire = Questionnaire(detected=found)
+        found = detected_answers(machine, data, goal, self.session.lang)
+        return Questionnaire(detected=found, offline=self.session.offline)
 
     @property
     def _data_facts(self) -> DataFacts | None:
@@ -206,46 +265,74 @@ class Interview:
             return False
         return True
 
-    def _show_data(self, facts: DataFacts) -> None:
-        languages = ", ".join(f"{code} {share:.0%}" for code, share in facts.languages.items())
-        _say(
-            "wizard.data",
-            documents=facts.n_documents,
-            examples=facts.n_examples,
-            tokens=f"{facts.corpus_tokens:,}",
-            languages=languages or "-",
-        )
-        if facts.n_refused:
-            _say("wizard.data-refused", n=facts.n_refused, path=command_line(facts.path))
-
     def _explain(self, question: Question, suggestion: Answer | None) -> None:
-        _say("wizard.why", why=t(f"question.{question.id}.why"))
+        say("wizard.why", why=t(f"question.{question.id}.why"))
         if question.sources:
-            _say("wizard.sources", sources=_cited(question.sources))
-        if suggestion is not None:
-            _say("wizard.suggested", value=self._title(question, suggestion), why=_why(suggestion))
+            say("wizard.sources", sources=cited(question.sources))
+        if suggestion is not None and suggestion.source == "asked":
+            say("wizard.suggested", value=self._title(question, suggestion), why=why_of(suggestion))
 
     def _offer_more(self) -> None:
+        """What the advice would be now, and what each further question could change in it."""
         while left := self.questionnaire.open(self.answers, core=False):
             click.echo("", err=True)
-            _say("wizard.more", n=len(left))
-            choices = [Shown("no", t("wizard.more.no")), Shown("yes", t("wizard.more.yes"))]
+            telling = self._show_interim(len(left))
+            choices = [Shown("no", t("wizard.more.no"))]
+            if 0 < len(telling) < len(left):
+                choices.append(Shown("some", t("wizard.more.some", n=len(telling))))
+            choices.append(Shown("yes", t("wizard.more.yes", n=len(left))))
             answer = self.asker.choose(choices, "no")
-            if answer == "yes":
-                self._ask_open(core=False)
+            if answer in ("yes", "some"):
+                self._ask_open(core=False, ids=telling if answer == "some" else None)
             elif answer is Command.BACK:
                 self._back()
                 self._ask_open(core=True)
             elif answer is Command.WHY:
-                _say("wizard.more.why")
+                say("wizard.more.why")
             else:
                 return
+
+    def _show_interim(self, n_left: int) -> list[str]:
+        """The advice so far; returns the open questions that could change it."""
+        from advisor.sharpen import Advice, blockers, first, road_name
+
+        advice = Advice(self.questionnaire, self.answers, self._machine, self._data_facts)
+        try:
+            now = advice.now()
+        except AnswersError:
+            # Without material there may be nothing to advise from yet; the command will say it.
+            say("wizard.more", n=n_left)
+            return []
+        best = first(now)
+        if best is None:
+            say("wizard.interim.none")
+            for why in blockers(now)[:MOST_BLOCKERS]:
+                click.echo(listed(why, stream=sys.stderr), err=True)
+        else:
+            say("wizard.interim", road=road_name(best), sure=percent(best.confidence))
+        turns = advice.turns(now)
+        if not turns:
+            say("wizard.more.unmoved", n=n_left)
+            return []
+        say("wizard.more.turns", n=n_left, turning=len(turns))
+        for turn in turns:
+            value = self._title(turn.question, Answer(turn.question.id, turn.value, "asked"))
+            told = t(
+                f"wizard.turn.{turn.text_id}",
+                value=value,
+                road=turn.road,
+                model=turn.model,
+                sure=percent(turn.sure),
+            )
+            label = t(f"wizard.label.{turn.question.id}")
+            click.echo(listed(f"{label}: {told}", stream=sys.stderr), err=True)
+        return [turn.question.id for turn in turns]
 
     def _review(self) -> None:
         """Everything on one screen; any answer can be changed until the person agrees."""
         while True:
             click.echo("", err=True)
-            _say("wizard.review")
+            say("wizard.review")
             shown = [Shown("", t("wizard.review.done"))]
             for question in self.questionnaire:
                 if question.id in self.answers:
@@ -254,7 +341,7 @@ class Interview:
                     shown.append(Shown(question.id, f"{label}: {self._title(question, answer)}"))
             picked = self.asker.choose(shown, "")
             if picked is Command.WHY:
-                _say("wizard.review.why")
+                say("wizard.review.why")
             elif picked is Command.BACK:
                 self._offer_more()
             elif picked == "":
@@ -266,48 +353,16 @@ class Interview:
 
     def _title(self, question: Question, answer: Answer) -> str:
         if question.choices:
-            return _choice_title(question, str(answer.value))
+            return choice_title(question, str(answer.value))
         return shown_value(question, answer.value)
 
     def _save(self) -> None:
         if self.keep is not None:
             write_answers(
-                self.keep, self.answers, self.session.lang, finished=False, portable=False
+                self.keep,
+                self.answers,
+                self.session.lang,
+                settings=self.settings,
+                finished=False,
+                portable=False,
             )
-
-
-def shown_value(question: Question, value: Scalar) -> str:
-    """A value with its unit, as a person reads it."""
-    if question.kind in ("integer", "money") and not isinstance(value, str):
-        number = f"{value:,}"
-    elif question.kind == "number" and not isinstance(value, str):
-        number = f"{value:g}"
-    else:
-        return str(value) or t("wizard.empty")
-    return t(f"unit.{question.unit}", value=number) if question.unit else number
-
-
-def _choice_title(question: Question, value: str) -> str:
-    id_ = f"question.{question.id}.choice.{value}"
-    return t(id_) if has_text(id_) else value
-
-
-def _why(answer: Answer) -> str:
-    if answer.why == "only-possible":
-        return t("wizard.only-possible")
-    source = t(f"source.{answer.source}")
-    return f"{source} ({answer.why})" if answer.why else source
-
-
-def _cited(ids: Sequence[str]) -> str:
-    """Studies by title and year, anything else as it stands."""
-    from knowledge.catalog.loader import load
-
-    studies = load("evidence")
-    return "; ".join(
-        f"{studies[id_].title} ({studies[id_].year})" if id_ in studies else id_ for id_ in ids
-    )
-
-
-def _say(id_: str, **values: Any) -> None:
-    click.echo(paragraph(t(id_, **values), stream=sys.stderr), err=True)

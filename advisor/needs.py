@@ -8,7 +8,7 @@ from typing import Any
 from advisor.errors import AnswersError, Fault
 from advisor.questions import Questionnaire, Unreadable
 from advisor.rules import holds
-from advisor.types import Answers, Language, MachineFacts, Needs
+from advisor.types import Answer, Answers, Language, MachineFacts, Needs
 from knowledge.catalog.loader import did_you_mean, find_gpu, load
 from knowledge.corpus.types import DataFacts
 
@@ -133,23 +133,15 @@ def _missing(
 
 
 def _contradictions(values: Mapping[str, Any], given: set[str]) -> list[Fault]:
-    """Pairs of given answers that cannot both hold."""
+    """Given answers that cannot both hold.
 
-    def both(*pairs: tuple[str, Any]) -> bool:
-        return all(id_ in given and values.get(id_) == value for id_, value in pairs)
-
-    found = []
-    if both(("data.kind", "none")) and values.get("data.path"):
-        found.append(
-            Fault("needs-none-with-path", "data.kind, data.path", (("path", values["data.path"]),))
-        )
-    if both(("confidential", "all"), ("apis", "yes")):
-        found.append(Fault("needs-confidential-api", "confidential, apis"))
-    if both(("budget_jpy", 0), ("gpu", "cloud")):
-        found.append(Fault("needs-no-money-for-cloud", "budget_jpy, gpu"))
-    if both(("data.kind", "none"), ("citations", "yes")):
-        found.append(Fault("needs-citations-without-material", "data.kind, citations"))
-    return found
+    A rented card for confidential data is none here: the roads on it are ruled out, with why.
+    """
+    answers = Answers()
+    for id_ in [*given, *(["data.path"] if values.get("data.path") else [])]:
+        answers = answers.with_answer(Answer(id_, values[id_], "asked"))
+    found = Questionnaire().contradictions(answers)
+    return [fault for fault in found if fault.ref != "needs-confidential-gpu"]
 
 
 def _gpu(answered: Any, machine: MachineFacts | None) -> tuple[str | None, float]:

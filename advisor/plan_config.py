@@ -31,7 +31,7 @@ def configure(
         UsageError: unknown or impossible settings, all of them named.
     """
     known = load("settings")
-    overrides, faults = _read(overrides, known)
+    overrides, faults = read_settings(overrides, known)
     if faults:
         raise UsageError("settings-wrong", faults=tuple(faults), n=len(faults))
     implied = _implied(executor, option, needs, overrides)
@@ -54,7 +54,7 @@ def configure(
     return config, why
 
 
-def _read(
+def read_settings(
     overrides: Mapping[str, Scalar], known: Mapping[str, Setting]
 ) -> tuple[dict[str, Scalar], list[Fault]]:
     """The user's settings in their own types, and everything wrong with them."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from advisor.render import paragraph
+from advisor.render import ascii_only, clipped, columns, safe, wrap_ja
 from advisor.texts import t
 
 if TYPE_CHECKING:
@@ -60,8 +60,21 @@ def asker(*, plain: bool) -> Asker:
     return ArrowAsker()
 
 
-def _told(text: str) -> None:
-    click.echo(paragraph(text, stream=sys.stderr), err=True)
+def agreed(question: str, *, plain: bool) -> bool:
+    """Whether a person says yes; the offered answer is no.
+
+    A y/n prompt would not do: with an input method on, the key for yes does nothing there and
+    Enter takes what was offered.
+    """
+    _told(question)
+    choices = [Shown("no", t("prompt.no")), Shown("yes", t("prompt.yes"))]
+    while (answer := asker(plain=plain).choose(choices, "no")) is Command.WHY:
+        _told(t("prompt.agree-why"))
+    return answer == "yes"
+
+
+def _told(text: str, *, indent: str = "") -> None:
+    click.echo(wrap_ja(safe(text, sys.stderr), columns(), indent=indent), err=True)
 
 
 class NumberedAsker:
@@ -75,7 +88,7 @@ class NumberedAsker:
             reason = (
                 f" [{t('prompt.impossible', why=choice.impossible)}]" if choice.impossible else ""
             )
-            _told(f"{mark}{number:>3}) {choice.title}{reason}")
+            _told(f"{mark}{number:>3}) {choice.title}{reason}", indent="      ")
         while True:
             line = self._line(t("prompt.number"))
             if isinstance(line, Command):
@@ -92,8 +105,8 @@ class NumberedAsker:
         self, default: str, fault: Callable[[str], str | None], label: str = ""
     ) -> str | Command:
         while True:
-            shown = f"{label or t('prompt.answer')}{f' [{default}]' if default else ''}"
-            line = self._line(shown)
+            asked = (label or t("prompt.answer")).removesuffix(":")
+            line = self._line(f"{asked} [{default}]" if default else asked)
             if isinstance(line, Command):
                 return line
             answer = line or default
@@ -115,7 +128,12 @@ def _picked(text: str, choices: Sequence[Shown]) -> Shown | None:
     plain = unicodedata.normalize("NFKC", text).strip().casefold()
     if plain.isdecimal() and 1 <= int(plain) <= len(choices):
         return choices[int(plain) - 1]
-    return next((c for c in choices if plain in (c.value.casefold(), c.title.casefold())), None)
+    if not plain:
+        return next((c for c in choices if not c.value), None)
+    names = [(c, (c.value.casefold(), c.title.casefold())) for c in choices]
+    whole = [c for c, known in names if plain in known]
+    begun = [c for c, known in names if any(name.startswith(plain) for name in known)]
+    return whole[0] if whole else begun[0] if len(begun) == 1 else None
 
 
 class ArrowAsker:
@@ -130,19 +148,19 @@ class ArrowAsker:
         if self._fallback:
             return self._fallback.choose(choices, default)
         possible = {choice.value for choice in choices if not choice.impossible}
-        for choice in choices:
-            if choice.impossible:
-                # A long reason would be clipped in the list, so it stands above it as well.
-                _told(f"  {choice.title}: {t('prompt.impossible', why=choice.impossible)}")
+        for reason in dict.fromkeys(c.impossible for c in choices if c.impossible):
+            # A long reason would be clipped in the list, so it stands above it.
+            titles = [c.title for c in choices if c.impossible == reason]
+            _told(t("prompt.ruled-out", titles=t("wizard.comma").join(titles), why=reason))
 
         def build() -> Prompt:
             import questionary
 
             return questionary.select(
-                t("prompt.choose"),
+                _shown(t("prompt.choose")),
                 choices=[
                     questionary.Choice(
-                        choice.title,
+                        _shown(choice.title),
                         value=choice.value,
                         disabled=t("prompt.disabled") if choice.impossible else None,
                     )
@@ -150,7 +168,8 @@ class ArrowAsker:
                 ],
                 # A remembered answer whose choice is gone raises ValueError when built.
                 default=default if default in possible else None,
-                instruction=t("prompt.keys"),
+                instruction=_shown(t("prompt.keys")),
+                pointer=_pointer(),
                 use_jk_keys=False,
                 use_shortcuts=False,
                 **_on_stderr(),
@@ -180,7 +199,7 @@ class ArrowAsker:
             return questionary.text(
                 label or t("prompt.answer"),
                 default=default,
-                instruction=t("prompt.keys-text") + " ",
+                instruction=_shown(t("prompt.keys-text")) + " ",
                 validate=valid,
                 validate_while_typing=False,
                 **_on_stderr(),
@@ -211,6 +230,15 @@ class ArrowAsker:
         return answer
 
 
+def _shown(text: str) -> str:
+    """`text` with the glyphs that stderr can carry, on one line of the screen."""
+    return clipped(safe(text, sys.stderr), columns() - 5)
+
+
+def _pointer() -> str:
+    return ">" if ascii_only(sys.stderr) else "»"
+
+
 def _on_stderr() -> dict[str, Any]:
     """Draw prompts on stderr: stdout belongs to the result."""
     from prompt_toolkit.output.defaults import create_output
@@ -232,7 +260,12 @@ def _guarded(prompt: Prompt, *, is_list: bool) -> Prompt:
     keys = KeyBindings()
 
     def leave_with(result: Command) -> Callable[[Any], None]:
-        return lambda event: event.app.exit(result=result)
+        def left(event: Any) -> None:
+            # The question comes again: its half-drawn list need not stay on the screen.
+            event.app.erase_when_done = True
+            event.app.exit(result=result)
+
+        return left
 
     def leave(event: Any) -> None:
         event.app.exit(exception=EOFError(), style="class:aborting")

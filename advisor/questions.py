@@ -14,14 +14,6 @@ from advisor.types import Answer, Answers, Scalar
 from knowledge.catalog.loader import did_you_mean, load
 from knowledge.catalog.records import Question
 
-# What cannot go together: question, its values, the answers that forbid them, why (text id).
-_IMPOSSIBLE: tuple[tuple[str, tuple[str, ...], Mapping[str, Any], str], ...] = (
-    ("gpu", ("colab", "kaggle", "cloud"), {"confidential": "all"}, "impossible.leaves-company"),
-    ("gpu", ("cloud",), {"budget_jpy": {"eq": 0}}, "impossible.no-money"),
-    ("apis", ("yes",), {"confidential": "all"}, "impossible.leaves-company"),
-    ("data.kind", ("none",), {"data.path": {"known": True}}, "impossible.path-named"),
-    ("citations", ("yes",), {"data.kind": "none"}, "impossible.nothing-to-cite"),
-)
 _SMALL = {"十": 10, "百": 100, "千": 1_000}
 _LARGE = {"万": 10_000, "億": 10**8, "兆": 10**12, "k": 1_000, "m": 10**6, "million": 10**6}
 _KANJI_DIGITS = str.maketrans("〇一二三四五六七八九", "0123456789")
@@ -67,6 +59,8 @@ class Questionnaire:
 
     questions: Mapping[str, Question] = field(default_factory=lambda: load("questions"))
     detected: Mapping[str, Answer] = field(default_factory=dict)
+    offline: bool = False
+    """Whether this call may use no network, which rules hosted APIs out."""
 
     def __iter__(self) -> Iterator[Question]:
         return iter(sorted(self.questions.values(), key=lambda question: question.order))
@@ -103,8 +97,41 @@ class Questionnaire:
         found = self.detected.get(question.id)
         if values and found is not None and str(found.value) not in values:
             values.insert(0, str(found.value))
+        given = self._given(answers)
+        return tuple(Choice(value, _why_not(question, value, given)) for value in values)
+
+    def _given(self, answers: Answers) -> dict[str, Scalar]:
         given = {answer.id: answer.value for answer in answers if answer.value != ""}
-        return tuple(Choice(value, _why_not(question.id, value, given)) for value in values)
+        return {**given, "offline": self.offline}
+
+    def decided(self, answers: Answers) -> tuple[tuple[Question, Answer], ...]:
+        """The questions that need not be asked, because the answers leave one possible choice."""
+        known = self.known(answers)
+        found = []
+        for question in self:
+            if question.id not in answers and holds(question.when, known):
+                only = self.settled(question, answers)
+                if only is not None and len(question.choices) > 1:
+                    found.append((question, only))
+        return tuple(found)
+
+    def reasons_against(self, question: Question, answers: Answers) -> tuple[str, ...]:
+        """Text ids that say why choices of `question` cannot be, each once."""
+        reasons = [c.impossible for c in self.choices(question, answers) if c.impossible]
+        return tuple(dict.fromkeys(reasons))
+
+    def contradictions(self, answers: Answers) -> list[Fault]:
+        """Answers of a person that cannot stand together, each with the ids concerned."""
+        given = self._given(answers)
+        found = []
+        for answer in answers:
+            question = self.questions.get(answer.id)
+            for rule in question.impossible if question is not None else ():
+                if answer.value in rule["values"] and holds(rule["when"], given):
+                    where = ", ".join([answer.id, *(id_ for id_ in rule["when"] if id_ in answers)])
+                    values = tuple((id_.rpartition(".")[2], given[id_]) for id_ in rule["when"])
+                    found.append(Fault(f"needs-{rule['why']}", where, values))
+        return found
 
     def settled(self, question: Question, answers: Answers) -> Answer | None:
         """The only possible answer, which nobody needs to be asked for."""
@@ -278,10 +305,10 @@ def _parse_number(question: Question, given: Scalar) -> Scalar:
     return int(number)
 
 
-def _why_not(id_: str, value: str, given: Mapping[str, Scalar]) -> str:
-    for question, values, when, reason in _IMPOSSIBLE:
-        if question == id_ and value in values and holds(when, given):
-            return reason
+def _why_not(question: Question, value: str, given: Mapping[str, Scalar]) -> str:
+    for rule in question.impossible:
+        if value in rule["values"] and holds(rule["when"], given):
+            return f"impossible.{rule['why']}"
     return ""
 
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from advisor.texts import t
@@ -29,8 +30,17 @@ _ASCII = {"→": "->", "←": "<-", "●": "*", "○": "o", "…": "...", "×": 
 
 
 def columns() -> int:
-    """The width to write for: the terminal's, never below 40 nor above 120 cells."""
-    return min(max(shutil.get_terminal_size((80, 24)).columns, 40), 120)
+    """The width to write for: the terminal's, never below 40 nor above 120 cells.
+
+    With stdout redirected the prompts on stderr still have a terminal to fit.
+    """
+    width = shutil.get_terminal_size((0, 0)).columns
+    if not width:
+        try:
+            width = os.get_terminal_size(2).columns
+        except OSError:
+            width = 80
+    return min(max(width, 40), 120)
 
 
 def cells(text: str) -> int:
@@ -209,6 +219,33 @@ def paragraph(text: str, *, indent: int = 0, stream: TextIO | None = None) -> st
     """`text` wrapped for the terminal and set in by `indent` cells."""
     lines = wrap_ja(safe(text, stream), columns() - indent).split("\n")
     return "\n".join(" " * indent + line for line in lines)
+
+
+def listed(text: str, *, stream: TextIO | None = None) -> str:
+    """`text` as an item of a list: a dash, and its further lines below its first word."""
+    return "  - " + paragraph(text, indent=4, stream=stream).lstrip()
+
+
+def clipped(text: str, width: int) -> str:
+    """`text` on one line of at most `width` cells; what is too long loses its middle."""
+    if cells(text) <= width:
+        return text
+    head = tail = ""
+    while cells(head) + cells(tail) + 4 < width:
+        # The end of a path says more than its beginning.
+        if cells(head) * 2 > cells(tail):
+            tail = text[-len(tail) - 1] + tail
+        else:
+            head += text[len(head)]
+    return f"{head}...{tail}"
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as a person in this folder would write it."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def command_line(*words: object) -> str:

@@ -52,7 +52,7 @@ class Session:
     @property
     def interactive(self) -> bool:
         """Whether a question can be put to a person now."""
-        return not self.no_input and sys.stdin.isatty() and sys.stderr.isatty()
+        return not self.no_input and _on_terminal(sys.stdin) and _on_terminal(sys.stderr)
 
     def say(self, id_: str, **values: Any) -> None:
         """One line for the person watching, on stderr."""
@@ -82,22 +82,23 @@ class Session:
             raise Forbidden("offline-asked", what=what)
         if permission in self.allow:
             return
-        if self.interactive and click.confirm(
-            self.t(f"consent.{permission}", what=what), default=False, err=True
-        ):
-            return
+        if self.interactive:
+            from advisor.prompts import agreed
+
+            if agreed(self.t(f"consent.{permission}", what=what), plain=self.plain):
+                return
         raise Forbidden("no-consent", what=what, permission=permission)
 
     @contextmanager
     def progress(self, label: str, total: float | None = None) -> Iterator[Progress]:
-        """Show a step: a bar on a terminal, one line per step elsewhere.
+        """Say what is being done; on a terminal a bar below moves until it is done, then goes.
 
         Args:
             label: text already in the user's language.
             total: units until done; None when nobody knows.
         """
-        if self.plain or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-            click.echo(label, err=True)
+        click.echo(label, err=True)
+        if self.plain or not _on_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
             yield _Silent()
             return
         from rich.console import Console
@@ -112,16 +113,20 @@ class Session:
         )
 
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f}%") if total else TextColumn(""),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            *([TimeRemainingColumn()] if total else []),
             TextColumn("{task.fields[note]}"),
         )
-        with RichProgress(*columns, console=Console(stderr=True)) as bars:
-            task = bars.add_task(label, total=total, note="")
+        with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task("", total=total, note="")
             yield _Bar(bars, task)
+
+
+def _on_terminal(stream: Any) -> bool:
+    """Whether a person sits at `stream`; a closed one is None."""
+    return stream is not None and bool(stream.isatty())
 
 
 class _Silent:
@@ -155,10 +160,15 @@ def report_error(error: OkakaeError, session: Session) -> None:
         lines.append(f"  {session.t('error.where')} {error.where}")
     faults = []
     for fault in error.faults:
-        key = f"error.{fault.ref}.what"
-        text = session.t(key, where=fault.where, **dict(fault.values)) if has_text(key) else ""
-        faults.append({"id": fault.ref, "where": fault.where, "text": text, **dict(fault.values)})
+        text, mend = (
+            session.t(key, where=fault.where, **dict(fault.values)) if has_text(key) else ""
+            for key in (f"error.{fault.ref}.what", f"error.{fault.ref}.fix")
+        )
+        told = {"id": fault.ref, "where": fault.where, "text": text, "fix": mend}
+        faults.append(dict(fault.values) | told)
         lines.append(f"  - {fault.where + ': ' if fault.where else ''}{text or fault.ref}")
+        if mend:
+            lines.append(f"    {session.t('error.fix')} {mend}")
     if fix:
         lines.append(fix if stopped else f"  {session.t('error.fix')} {fix}")
     click.echo("\n".join(lines), err=True)
@@ -231,7 +241,7 @@ def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any
     except (click.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:
-        known = _as_knowledge_error(error) or _as_path_error(error)
+        known = _as_knowledge_error(error, session) or _as_path_error(error)
         if known is not None:
             report_error(known, session)
             raise click.exceptions.Exit(known.exit_code) from None
@@ -239,14 +249,15 @@ def boundary(session: Session, call: Callable[[], Any], resume: str = "") -> Any
         raise click.exceptions.Exit(1) from None
 
 
-def _as_knowledge_error(error: Exception) -> OkakaeError | None:
+def _as_knowledge_error(error: Exception, session: Session) -> OkakaeError | None:
     """A company's own knowledge file that cannot be read is its error, not a bug of ours."""
     from knowledge.catalog.loader import CatalogError
 
     if not isinstance(error, CatalogError):
         return None
     path = str(error.path)
-    return UsageError("knowledge-file", where=path, path=path, fault="; ".join(error.faults))
+    told = "; ".join(fault.told(session.lang) for fault in error.faults)
+    return UsageError("knowledge-file", where=path, path=path, fault=told)
 
 
 def _as_path_error(error: Exception) -> OkakaeError | None:

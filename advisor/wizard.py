@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.answers_file import free, read_answers, restored, state_file, write_answers
+from advisor.answers_file import (
+    free,
+    read_answers,
+    restored,
+    salvaged,
+    set_aside,
+    state_file,
+    write_answers,
+)
 from advisor.errors import Interrupted, OkakaeError
 from advisor.interview import Interview
 from advisor.prompts import Command, Shown, asker
+from advisor.render import command_line
 from advisor.texts import t
 from advisor.types import Answers
 
@@ -43,7 +52,7 @@ def show_result(session: Session, path: Path) -> None:
     show_recommendation(made, session)
     session.say("wizard.saved", path=path)
     if made.chosen is not None:
-        command = f"okakae plan --answers {path} --out plan.json"
+        command = command_line("okakae", "plan", "--answers", path, "--out", "plan.json")
         click.echo(t("next-command", command=command))
 
 
@@ -59,9 +68,10 @@ def resumed(session: Session, keep: Path) -> Answers:
     try:
         file = read_answers(keep)
     except OkakaeError:
-        # A damaged state file costs the answers in it, never the start.
-        session.say("wizard.state-damaged", path=keep)
-        return Answers()
+        # A damaged state file never costs the start, nor what can still be read of it.
+        file = salvaged(keep)
+        kept = set_aside(keep)
+        session.say("wizard.state-damaged", path=keep, kept=kept, n=len(restored(file).entries))
     answers = restored(file)
     if not answers.entries:
         return Answers()

@@ -1,17 +1,27 @@
-"""Runs every measurement and writes bench/results: `python -m bench [NAME …]`."""
+"""Runs measurements and writes bench/results: `python -m bench [NAME …] [--options of NAME]`."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-ALL = ("startup", "retrieval", "roads")
+ALL = (
+    "startup",
+    "retrieval",
+    "roads",
+    "memory_published",
+    "memory_cpu",
+    "memory_gpu",
+    "memory_peers",
+)
 
 
 def main() -> None:
-    for name in sys.argv[1:] or ALL:
+    names = [word for word in sys.argv[1:] if not word.startswith("-")]
+    options = [word for word in sys.argv[1:] if word.startswith("-")]
+    for name in names or ALL:
         print(f"== {name}", flush=True)
-        sys.argv = [f"bench.{name}"]
+        sys.argv = [f"bench.{name}", *options]
         import_module(f"bench.{name}").main()
 
 

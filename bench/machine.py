@@ -31,10 +31,14 @@ def about_machine() -> dict[str, Any]:
     }
 
 
-def save(name: str, figures: Any) -> Path:
-    """Write one result file below bench/results, with the machine beside the figures."""
+def save(name: str, figures: Any, machine: dict[str, Any] | None = None) -> Path:
+    """Write one result file below bench/results, with the machine beside the figures.
+
+    Args:
+        machine: where the figures were measured, when that is not here and now.
+    """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    document = {"machine": about_machine(), "figures": figures}
+    document = {"machine": machine or about_machine(), "figures": figures}
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return path

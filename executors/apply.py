@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, RunData
 from executors.evaluate.heldout import ask
+from executors.evaluate.latency import time_alone
 from executors.goals import for_goal
 from executors.registry import executor
 from executors.rundir import DATA_FILE, RunDir, new_run_path
@@ -43,6 +44,19 @@ class Checked:
     @property
     def data_root(self) -> Path | None:
         return data_root(self.plan, self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How the held-out questions are put to a finished road."""
+
+    alone: int = 0
+    """So many are asked again one at a time: a batch hides how long one person waits."""
+    check: Callable[[], None] = lambda: None
+    """Called between batches; raises LimitError where a limit of the caller is reached."""
+
+
+ONCE = Asking()
 
 
 def planned_in(path: Path) -> Path:
@@ -96,7 +110,12 @@ def check_plan(path: Path, session: Session) -> tuple[Checked, list[Drift]]:
 
 
 def apply(
-    checked: Checked, session: Session, *, run_path: Path | None = None, resume: bool = False
+    checked: Checked,
+    session: Session,
+    *,
+    run_path: Path | None = None,
+    resume: bool = False,
+    asking: Asking = ONCE,
 ) -> RunDir:
     """Carry the plan out and leave a finished run.
 
@@ -110,7 +129,7 @@ def apply(
         try:
             run.start_again()
             run.forget_lost_stages()
-            _stages(run, plan, checked.data_root, session)
+            _stages(run, plan, checked.data_root, session, asking)
         except KeyboardInterrupt:
             run.finish("interrupted")
             raise
@@ -137,7 +156,7 @@ def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
     return run
 
 
-def _stages(run: RunDir, plan: Plan, root: Path | None, session: Session) -> None:
+def _stages(run: RunDir, plan: Plan, root: Path | None, session: Session, asking: Asking) -> None:
     context = Context(session)
     road = executor(plan.executor)
     with _measured(run):
@@ -147,7 +166,8 @@ def _stages(run: RunDir, plan: Plan, root: Path | None, session: Session) -> Non
             run.add_actuals(road.build(plan, run, data, context))
             run.mark("build")
         if not run.done("evaluate") and test:
-            answer(run, road_system=road.open(run, context), test=test, session=session)
+            system = road.open(run, context)
+            answer(run, road_system=system, test=test, session=session, asking=asking)
             run.mark("evaluate")
 
 
@@ -164,7 +184,14 @@ def _measured(run: RunDir) -> Iterator[None]:
         run.add_actuals({"total_seconds": spent, "peak_ram_gib": peak})
 
 
-def answer(run: RunDir, *, road_system: object, test: list[Example], session: Session) -> None:
+def answer(
+    run: RunDir,
+    *,
+    road_system: object,
+    test: list[Example],
+    session: Session,
+    asking: Asking = ONCE,
+) -> None:
     """Ask the finished system every held-out question; answers are kept one by one."""
     from executors.base import System
 
@@ -174,7 +201,14 @@ def answer(run: RunDir, *, road_system: object, test: list[Example], session: Se
     label = session.t("apply.asking", n=len(test))
     try:
         with session.progress(label, total=len(test)) as progress:
-            ask(road_system, test, run.eval, on_done=progress.update)
+
+            def on_done(done: float) -> None:
+                progress.update(done)
+                asking.check()
+
+            ask(road_system, test, run.eval, on_done=on_done)
+        if asking.alone:
+            time_alone(road_system, test[: asking.alone], run.eval, asking.check)
     finally:
         road_system.close()
     run.add_actuals({"evaluate_seconds": time.perf_counter() - started})

@@ -68,37 +68,16 @@ def candidate_plans(
     answers: Path, sets: tuple[str, ...], folder: Path, session: Session, *, resume: bool = False
 ) -> tuple[tuple[Path, ...], dict[str, Any]]:
     """Plans for prompting, RAG and the best runnable tuning, as the recommendation ranks them."""
-    from advisor.answers import gather
-    from advisor.needs import needs
-    from advisor.plan import EXECUTORS, make_plan, save_plan
-    from advisor.recommend import recommend
+    from executors.compare.candidates import advise, can_run, planned
 
-    gathered = gather(session, answers, sets)
-    wanted = needs(gathered.answers, gathered.machine, gathered.data)
-    recommendation = recommend(wanted)
-    paths: list[Path] = []
-    seen: set[str] = set()
-    for option in recommendation.options:
-        runnable = option.approach in EXECUTORS and option.method in (None, "full", "lora", "qlora")
-        if option.blocked_by or not runnable or option.approach in seen:
-            continue
-        seen.add(option.approach)
-        path = folder / "plans" / f"{option.method or option.approach}.json"
-        paths.append(path)
-        if path.exists() and resume:
-            continue
-        plan = make_plan(
-            option,
-            wanted,
-            gathered.answers,
-            out=path,
-            settings=gathered.settings,
-            recommended=recommendation.chosen,
-        )
-        save_plan(plan, path)
+    advised = advise(session, answers, sets)
+    paths: dict[str, Path] = {}
+    for option in advised.recommendation.options:
+        if not option.blocked_by and can_run(option) and option.approach not in paths:
+            paths[option.approach], _ = planned(option, advised, folder, resume=resume)
     if not paths:
         raise UsageError("nothing-recommended")
-    return tuple(paths), asdict(recommendation)
+    return tuple(paths.values()), asdict(advised.recommendation)
 
 
 def show(comparison: Any, files: dict[str, str], session: Session) -> None:

@@ -15,12 +15,15 @@ def report(session: Session, run: Path) -> None:
     """Write report.html, report.md and report.json."""
     from executors.compare.run import load_comparison
     from executors.report.document import load_document
-    from executors.report.write import report_comparison, report_run
+    from executors.report.write import report_comparison, report_run, write_report
     from executors.rundir import RunDir
 
-    if (run / "compare.json").is_file():
+    earlier = load_document(run) if (run / "report.json").is_file() else {}
+    if "steps" in earlier:
+        # An escalation's verdict rests on what was fixed before its first step: told, not remade.
+        files = write_report(earlier, run, session.lang)
+    elif (run / "compare.json").is_file():
         roads, about = load_comparison(run, session)
-        earlier = load_document(run) if (run / "report.json").is_file() else {}
         files = report_comparison(
             roads,
             run,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from advisor.errors import Fault, OkakaeError, RunError, UsageError
 from advisor.files import write_json
 from advisor.session import Session
 from advisor.types import Plan
-from executors.apply import Checked, apply, check_plan, heldout, load_data
+from executors.apply import ONCE, Asking, Checked, apply, check_plan, heldout, load_data
 from executors.compare.roads import Road, road, road_name
 from executors.compare.verdict import Verdict, judge
 from executors.evaluate.statistics import detectable_difference
@@ -46,12 +47,7 @@ def compare(
     """
     started = time.perf_counter()
     checked = [check_plan(path, session)[0] for path in plans]
-    _same_questions([c.plan for c in checked])
-    data = load_data(checked[0].plan, checked[0].data_root, session)
-    test = heldout(data.split, checked[0].plan)
-    if not test:
-        raise RunError("no-held-out-questions", where=str(checked[0].data_root))
-    _refuse_leaks(test, data.split.train)
+    test = freeze(checked, session)
     session.say(
         "compare.before",
         n=len(test),
@@ -64,8 +60,7 @@ def compare(
         name = road_name(entry.plan)
         session.say("compare.road", name=session.t(f"road.{name}"))
         try:
-            _run(entry, folder / "roads" / name, session, resume)
-            roads.append(road(folder / "roads" / name, test))
+            roads.append(finish(entry, test, folder, session, resume=resume))
         except OkakaeError as error:
             failed[name] = error.ref
             session.say("compare.road-failed", name=session.t(f"road.{name}"), why=error.ref)
@@ -74,26 +69,66 @@ def compare(
     if not roads:
         raise RunError("no-road-finished", where=str(folder), reasons=str(failed))
     comparison = Comparison(tuple(roads), failed, judge(roads), time.perf_counter() - started)
+    record(folder, roads, failed, test, comparison.seconds)
+    return comparison
+
+
+def freeze(checked: Sequence[Checked], session: Session) -> list[Example]:
+    """The held-out questions that every one of these plans will be judged on.
+
+    Raises:
+        UsageError: the plans do not hold out the same questions.
+        RunError: there are none, or some stand in the training data too.
+    """
+    _same_questions([c.plan for c in checked])
+    data = load_data(checked[0].plan, checked[0].data_root, session)
+    test = heldout(data.split, checked[0].plan)
+    if not test:
+        raise RunError("no-held-out-questions", where=str(checked[0].data_root))
+    _refuse_leaks(test, data.split.train)
+    return test
+
+
+def finish(
+    entry: Checked,
+    test: Sequence[Example],
+    folder: Path,
+    session: Session,
+    *,
+    resume: bool,
+    asking: Asking = ONCE,
+) -> Road:
+    """One plan carried out below `folder`, or read again where it was already."""
+    path = folder / "roads" / road_name(entry.plan)
+    if path.exists() and resume and not (path / "manifest.json").is_file():
+        shutil.rmtree(path)  # killed before anything was begun
+    if path.exists() and resume:
+        run = RunDir.open(path)
+        if run.manifest.status != "done" or run.manifest.plan_seal != entry.plan.seal:
+            apply(entry, session, run_path=path, resume=True, asking=asking)
+    else:
+        apply(entry, session, run_path=path, asking=asking)
+    return road(path, test)
+
+
+def record(
+    folder: Path,
+    roads: Sequence[Road],
+    failed: Mapping[str, str],
+    test: Sequence[Example],
+    seconds: float,
+) -> None:
+    """Keep which roads finished on which questions, so that the report can be written again."""
     write_json(
         folder / "compare.json",
         {
             "schema_version": 1,
             "roads": [r.name for r in roads],
-            "failed": failed,
+            "failed": dict(failed),
             "test": [example.id for example in test],
-            "seconds": comparison.seconds,
+            "seconds": seconds,
         },
     )
-    return comparison
-
-
-def _run(entry: Checked, path: Path, session: Session, resume: bool) -> RunDir:
-    if path.exists() and resume:
-        run = RunDir.open(path)
-        if run.manifest.status == "done" and run.manifest.plan_seal == entry.plan.seal:
-            return run
-        return apply(entry, session, run_path=path, resume=True)
-    return apply(entry, session, run_path=path)
 
 
 def _same_questions(plans: Sequence[Plan]) -> None:

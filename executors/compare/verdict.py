@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from statistics import mean
-from typing import Literal
+from typing import Any, Literal
 
 from executors.compare.roads import Road
-from executors.evaluate.heldout import cluster
+from executors.evaluate.heldout import Scored, cluster
 from executors.evaluate.statistics import (
     Interval,
     detectable_difference,
@@ -22,6 +23,8 @@ Judgement = Literal["better", "worse", "no difference shown", "not enough questi
 INDICATIVE_BELOW = 50
 """Under this many questions every figure is indicative only (Miller 2024, arXiv 2411.00640)."""
 SIGNIFICANT_BELOW = 0.05
+RIGHT_FROM = 0.5
+"""From this figure on the report marks a single answer as right."""
 TOO_FEW = 15
 """Under this many questions even a large gap is not told from chance."""
 
@@ -46,6 +49,8 @@ class Verdict:
     n: int
     against_best: dict[str, Against]
     lost_because: dict[str, tuple[str, ...]]
+    values: dict[str, Any] = field(default_factory=dict)
+    """What the text of `says` needs besides choice, best, n and points."""
 
 
 def judge(roads: Sequence[Road]) -> Verdict:
@@ -101,14 +106,26 @@ def _judgement(is_best: bool, gap: Interval, p_value: float, n: int) -> Judgemen
 
 def why_lost(road: Road, best: Road) -> tuple[str, ...]:
     """What went wrong where this road failed and the best one did not, most frequent first."""
-    causes: dict[str, int] = {}
-    for mine, theirs in zip(road.results, best.results, strict=True):
-        if mine.figures["correct"] >= theirs.figures["correct"]:
-            continue
-        cause = _cause(mine.figures, mine.example.answerable, bool(mine.passages))
-        causes[cause] = causes.get(cause, 0) + 1
-    ordered = sorted(causes.items(), key=lambda item: -item[1])
-    return tuple(cause for cause, _ in ordered)
+    pairs = zip(road.results, best.results, strict=True)
+    return _causes(
+        mine for mine, theirs in pairs if mine.figures["correct"] < theirs.figures["correct"]
+    )
+
+
+def why_wrong(road: Road) -> tuple[str, ...]:
+    """What went wrong wherever this road answered a question wrongly, most frequent first."""
+    return _causes(
+        result
+        for result in road.results
+        if result.example.kind == "qa" and result.figures["correct"] < RIGHT_FROM
+    )
+
+
+def _causes(wrong: Iterable[Scored]) -> tuple[str, ...]:
+    causes = Counter(
+        _cause(result.figures, result.example.answerable, bool(result.passages)) for result in wrong
+    )
+    return tuple(cause for cause, _ in causes.most_common())
 
 
 def _cause(figures: dict[str, float], answerable: bool, has_passages: bool) -> str:

@@ -66,11 +66,11 @@ def paired_difference(
     return mean_interval(gaps, clusters, seed=seed)
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a share."""
-    z2 = Z_95 * Z_95
+def wilson(share: float, n: float, z: float = Z_95) -> tuple[float, float]:
+    """Wilson's score interval of a share, 95 % by default; `n` may be an effective number."""
+    z2 = z * z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     # Rounded, so that the end at a share of 0 or 1 is 0 or 1 itself.
     return max(0.0, round(centre - half, 12)), min(1.0, round(centre + half, 12))
 

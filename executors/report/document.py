@@ -45,6 +45,7 @@ def build_document(
             "best": verdict.best,
             "n": verdict.n,
             "detectable_difference": round(verdict.detectable_difference, 4),
+            "values": dict(verdict.values),
         },
         "roads": [_road(road, verdict, folder) for road in roads],
         "recommendation_before": recommended,
@@ -63,7 +64,8 @@ def verdict_sentence(verdict: Verdict, lang: Language) -> str:
     """The verdict as the one sentence that people read."""
     choice = t(f"road.{verdict.choice}", lang) if verdict.choice else ""
     points = round(100 * verdict.detectable_difference)
-    return t(verdict.says, lang, choice=choice, n=verdict.n, points=points).strip()
+    values = verdict.values | {"best": t(f"road.{verdict.best}", lang)}
+    return t(verdict.says, lang, choice=choice, n=verdict.n, points=points, **values).strip()
 
 
 def _approach(choice: str | None, roads: Sequence[Road]) -> str | None:

@@ -15,6 +15,9 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     lines += [f"> {_inline(note)}" for note in view.cautions()]
     if change := view.before_after():
         lines += ["", change]
+    if rule := view.target():
+        lines += ["", f"## {view.t('escalate.section')}", "", rule, ""]
+        lines += _table(view.step_header(), view.step_rows())
     lines += ["", f"## {view.t('report.section.scores')}", ""]
     lines += _table(view.score_header(), view.score_rows())
     header, rows = view.metric_rows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from advisor.render_plan import ACTUAL_FOR, amount, span
+from advisor.render_plan import ACTUAL_FOR, amount, number, span
 from advisor.texts import has_text, t
 from advisor.types import Estimate, Language
 
@@ -47,6 +47,7 @@ class View:
         choice = self.word("road", verdict["choice"]) if verdict["choice"] else ""
         points = round(100 * verdict["detectable_difference"])
         values = {"choice": choice, "n": verdict["n"], "points": points}
+        values |= verdict.get("values", {}) | {"best": self.word("road", verdict["best"])}
         return self.t(verdict["says_id"], **values).strip()
 
     def cautions(self) -> list[str]:
@@ -83,6 +84,51 @@ class View:
                     }
                 )
         return rows
+
+    def target(self) -> str:
+        """How the steps of an escalation were judged; empty for anything else."""
+        target = self.document.get("target")
+        if target is None:
+            return ""
+        score, latency = f"{target['score']:g}", f"{target['latency_s']:g}"
+        return self.t("escalate.rule", score=score, latency=latency, looks=target["looks"])
+
+    def step_header(self) -> list[str]:
+        names = ("road", "score", "at-least", "seconds", "yen", "gain", "target")
+        return [self.t(f"escalate.column.{name}") for name in names]
+
+    def step_rows(self) -> list[list[str]]:
+        """The steps of an escalation in order: those measured, and why the others were not."""
+        return [
+            [self.word("road", step["name"]), *self._step_figures(step), self._step_says(step)]
+            for step in self.document.get("steps", ())
+        ]
+
+    def _step_figures(self, step: Mapping[str, Any]) -> list[str]:
+        if "score" not in step:
+            return ["-"] * 5
+        wait, gain, cost = step["latency_s"], step["gain"], step["cost_jpy"]
+        yen = [cost[key] for key in ("spent", "per_1000_answers")]
+        return [
+            interval(step["score"]),
+            f"{step['at_least']:.2f}",
+            f"{wait['p50']:.2f} / {wait['p95']:.2f}" if wait else "-",
+            " / ".join(number(one["likely"]) if one else "?" for one in yen),
+            "-"
+            if gain is None
+            else f"{gain['difference']:+.2f} [{gain['low']:+.2f}, {gain['high']:+.2f}]",
+        ]
+
+    def _step_says(self, step: Mapping[str, Any]) -> str:
+        if "score" not in step:
+            why = step["why"] or {"ref": "", "text": ""}
+            id_ = f"escalate.skip.{why['ref']}"
+            text = self.t(id_) if has_text(id_) else why["text"]
+            return self.t(f"escalate.state.{slug(step['state'])}", why=text).strip()
+        said = [self.t(f"escalate.score.{slug(step['score_says'])}")]
+        if step["latency_says"] == "missed":
+            said.append(self.t("escalate.too-slow"))
+        return self.t("escalate.and").join(said)
 
     def score_header(self) -> list[str]:
         names = ("road", "correct", "answerable", "unanswerable", "seconds", "against", "why")

@@ -45,8 +45,13 @@ def report_comparison(
     recommendation: Mapping[str, Any] | None = None,
     verdict: Verdict | None = None,
     failed: Mapping[str, str] | None = None,
+    walk: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """The report of a comparison: all roads, the verdict, and what the advice said before."""
+    """The report of a comparison: all roads, the verdict, and what the advice said before.
+
+    Args:
+        walk: for an escalation, its target and steps.
+    """
     document = build_document(
         roads,
         verdict or judge(roads),
@@ -55,4 +60,5 @@ def report_comparison(
         recommendation=recommendation,
     )
     document["failed"] = dict(failed or {})
+    document |= walk or {}
     return write_report(document, folder, session.lang)

@@ -10,11 +10,12 @@ import functools
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast, overload
 
+from knowledge.catalog import texts
 from knowledge.catalog.records import (
     KINDS,
     Api,
@@ -49,11 +50,25 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class RecordFault:
+    """One thing wrong with a file of facts; its text stands under `record-fault.<ref>`."""
+
+    ref: str
+    values: Mapping[str, Any]
+
+    def told(self, lang: str) -> str:
+        return texts.text(f"record-fault.{self.ref}", lang, **self.values)
+
+    def __str__(self) -> str:
+        return self.told("en")
+
+
 class CatalogError(ValueError):
     """A TOML file of facts that cannot be used, with every fault that was found in it."""
 
-    def __init__(self, path: Path, faults: tuple[str, ...]) -> None:
-        super().__init__(f"{path}: " + "; ".join(faults))
+    def __init__(self, path: Path, faults: tuple[RecordFault, ...]) -> None:
+        super().__init__(f"{path}: " + "; ".join(map(str, faults)))
         self.path = path
         self.faults = faults
 
@@ -119,10 +134,10 @@ def forget() -> None:
 
 def _records(path: Path, type_: type[Record], raw: dict[str, dict[str, Any]]) -> dict[str, Record]:
     made: dict[str, Record] = {}
-    faults: list[str] = []
+    faults: list[RecordFault] = []
     for id_, own in _tables(path).items():
         if not isinstance(own, dict):
-            faults.append(f"{id_}: must be a table")
+            faults.append(RecordFault("no-table", {"record": id_}))
             continue
         values = _inherited(id_, own, raw, faults)
         raw[id_] = values
@@ -139,17 +154,17 @@ def _tables(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise CatalogError(path, (str(error),)) from None
+        raise CatalogError(path, (RecordFault("unreadable", {"why": str(error)}),)) from None
 
 
 def _inherited(
-    id_: str, own: dict[str, Any], raw: Mapping[str, dict[str, Any]], faults: list[str]
+    id_: str, own: dict[str, Any], raw: Mapping[str, dict[str, Any]], faults: list[RecordFault]
 ) -> dict[str, Any]:
     like = own.get("like")
     if like is None:
         return own
     if like not in raw:
-        faults.append(f"{id_}: like = {like!r} names no earlier record{_near(str(like), raw)}")
+        faults.append(_with_near("like", str(like), raw, record=id_))
         return own
     # A default, another name or a publisher's gate belongs to the one model it was written for.
     personal = ("default_for", "aliases", "gated", "gated_source") if like != id_ else ()
@@ -180,15 +195,17 @@ def _accepts(annotation: str) -> tuple[Any, ...]:
     return tuple(t for part in annotation.split(" | ") for t in _PYTHON_TYPES[part])
 
 
-def _faults(id_: str, values: Mapping[str, Any], type_: type[Record]) -> list[str]:
+def _faults(id_: str, values: Mapping[str, Any], type_: type[Record]) -> list[RecordFault]:
     accepts, required = _shape(type_.__name__)
-    found = [f"{id_}: {name} is missing" for name in sorted(required - values.keys())]
+    missing = sorted(required - values.keys())
+    found = [RecordFault("missing", {"record": id_, "name": name}) for name in missing]
     for name, value in values.items():
         if name not in accepts:
-            found.append(f"{id_}: unknown field {name!r}{_near(name, accepts)}")
+            found.append(_with_near("unknown", name, accepts, record=id_))
         elif not _fits(value, accepts[name]):
             wanted = ", ".join(getattr(a, "__name__", str(a)) for a in accepts[name])
-            found.append(f"{id_}: {name} = {value!r} is not one of: {wanted}")
+            said = {"record": id_, "name": name, "value": repr(value), "wanted": wanted}
+            found.append(RecordFault("form", said))
     return found
 
 
@@ -208,9 +225,12 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-def _near(id_: str, ids: Iterable[str]) -> str:
-    near = did_you_mean(id_, ids)
-    return f" (did you mean {', '.join(near)}?)" if near else ""
+def _with_near(ref: str, name: str, ids: Iterable[str], *, record: str) -> RecordFault:
+    """The fault of a name that nobody knows, with those it looks like."""
+    values = {"record": record, "name": name}
+    if near := did_you_mean(name, ids):
+        return RecordFault(f"{ref}-near", {**values, "near": ", ".join(near)})
+    return RecordFault(ref, values)
 
 
 def overlay_folder() -> Path:

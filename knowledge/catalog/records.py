@@ -255,6 +255,10 @@ class Question:
     max: float | None = None
     allow_unknown: bool = True
     sources: tuple[str, ...] = ()
+    impossible: tuple[Mapping[str, Any], ...] = ()
+    """Choices (`values`) that other answers forbid (`when`); `why` names the texts that say so."""
+    steps: tuple[float, ...] = ()
+    """Numbers tried when one wants to know what this answer could change."""
 
 
 @dataclass(frozen=True, slots=True)

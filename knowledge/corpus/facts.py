@@ -93,7 +93,7 @@ def summed(
     digest: str,
 ) -> DataFacts:
     """The facts of a whole folder from those of its files."""
-    parts = list(examples)
+    parts, read = list(examples), list(reports)
     kinds: Counter[str] = Counter()
     languages: Counter[str] = Counter()
     for document in documents:
@@ -114,7 +114,7 @@ def summed(
         n_labelled=kinds["labelled"],
         n_classes=len(frozenset().union(*(part.labels for part in parts))),
         n_unanswerable=sum(part.unanswerable for part in parts),
-        n_refused=sum(report.status == "refused" for report in reports),
+        n_refused=sum(report.status == "refused" for report in read),
         corpus_characters=sum(document.characters for document in documents),
         corpus_tokens=sum(document.tokens for document in documents),
         example_tokens_mean=round(sum(part.tokens for part in parts) / n, 1) if n else 0.0,
@@ -122,4 +122,6 @@ def summed(
         languages=shares,
         newest=max((d.modified for d in documents if d.modified), default=None),
         digest=digest,
+        encodings=Counter(r.encoding for r in read if r.encoding and r.status != "refused"),
+        days=tuple(sorted({d.modified[:10] for d in documents if d.modified})),
     )

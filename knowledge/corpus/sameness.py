@@ -30,7 +30,8 @@ _BEFORE = re.compile(
     r"quick question|question|sorry(?: to (?:bother|disturb) you)?|excuse me|i'?m new(?: here)?|"
     r"just wondering|i was wondering|one (?:more )?question|please|pls|kindly|"
     r"(?:could|can) you (?:please )?(?:tell me|explain|help me with)|may i ask|can i ask|"
-    r"i'?d like to know|i would like to know|thanks in advance|urgent)(?: there| all| team| everyone)?(?![a-z]))[、。,.!！?？:：;\-–\s]*"
+    r"i'?d like to know|i would like to know|thanks in advance|urgent)"
+    r"(?: there| all| team| everyone)?(?![a-z]))[、。,.!！?？:：;\-–\s]*"
 )
 _AFTER = re.compile(
     r"[、。,.!！?？\s]*(?:(?:ご?(?:回答|返信|返答|教示|確認|対応)(?:を|の(?:ほど|程))?)?(?:どうぞ)?"
@@ -117,7 +118,7 @@ _NEGATION = re.compile(
     r"ない|なく|なし|ませ|ず(?!つ)|ぬ|不|非|未|無|禁|否|\b(?:not|no|never|none|without|cannot|non)\b|n['’]?t\b"
 )
 _DENIAL = re.compile(
-    r"ません(?!か[。?？]?$)|ない(?!でしょうか|ですか|かな)|なく(?=て|、)|なし|不可|不要|禁止|"
+    r"(?<!す[みい])ません(?!か)|ない(?!でしょうか|ですか|かな)|なく(?=て|、)|なし|不可|不要|禁止|"
     r"\b(?:not|no|never|none|without|cannot|neither|nor)\b|n't\b"
 )
 _CONTENT = re.compile(r"[一-鿿々〆ァ-ヶ]")

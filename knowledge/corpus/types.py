@@ -144,3 +144,7 @@ class DataFacts:
     languages: Mapping[str, float]
     newest: str | None
     digest: str
+    encodings: Mapping[str, int] = field(default_factory=dict)
+    """How many files were read in which character encoding."""
+    days: tuple[str, ...] = ()
+    """The days on which documents were last changed, oldest first, each once."""

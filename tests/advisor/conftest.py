@@ -41,28 +41,42 @@ def papers(home: Path) -> Path:
 
 
 @pytest.fixture
+def answered(home: Path, papers: Path) -> Path:
+    """An answers file in which every core question is answered."""
+    from keys import CORE, toml
+
+    path = home / "a.toml"
+    path.write_text(toml(CORE), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
 def terminal(home: Path) -> Iterator[Any]:
     """Starts okakae on a pseudo-terminal: `terminal("ask", lang="ja", columns=60)`."""
     pexpect = pytest.importorskip("pexpect")
     started: list[Any] = []
 
-    def start(*words: str, lang: str = "ja", columns: int = 100, **env: str) -> Any:
+    def start(*words: str, lang: str = "ja", columns: int = 100, rows: int = 50, **env: str) -> Any:
+        encoding = env.get("PYTHONIOENCODING", "utf-8")
         child = pexpect.spawn(
             sys.executable,
             ["-m", "advisor", "--lang", lang, *words],
             # No answer to «where is the cursor?» comes from a test's terminal.
             env={
-                **os.environ,
+                **{k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")},
                 "TERM": "xterm",
                 "PROMPT_TOOLKIT_NO_CPR": "1",
                 "PYTHONPATH": str(ROOT),
                 **env,
             },
-            dimensions=(50, columns),
-            encoding="utf-8",
+            dimensions=(rows, columns),
+            encoding=encoding,
             timeout=60,
             cwd=home,
         )
+        # Tests wait for a prompt before they press a key; pexpect need not wait as well.
+        child.delaybeforesend = None
+        child.delayafterclose = child.ptyproc.delayafterclose = 0.01
         started.append(child)
         return child
 

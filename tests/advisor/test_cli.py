@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from advisor import cli
 from advisor.render import cells
 from advisor.texts import t
+from knowledge.catalog import texts
 
 
 def run(*words: str) -> Result:
@@ -86,6 +87,17 @@ def test_a_cp932_console_gets_plain_signs_for_what_it_lacks(home: Path) -> None:
     assert "GPU" in told and "<=" in told and "?" not in told
 
 
+def test_every_character_of_the_japanese_texts_has_a_sign_that_cp932_holds() -> None:
+    lacking = {
+        character
+        for languages in texts.all_texts().values()
+        for character in languages["ja"]
+        if not character.encode("cp932", errors="ignore")
+    }
+    assert lacking <= set(cli._PLAIN)
+    assert "".join(cli._PLAIN[c] for c in lacking).encode("cp932")
+
+
 def test_without_a_terminal_okakae_alone_shows_help(home: Path) -> None:
     result = run("--lang", "ja")
     assert result.exit_code == 0 and "recommend" in result.stdout
@@ -119,6 +131,37 @@ def test_missing_answers_end_with_3_and_name_each(home: Path) -> None:
     ]
     assert [fault["where"] for fault in document["faults"]] == ["goal", "data.path"]
     assert "new_facts" in document["faults"][0]["text"]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_every_fault_is_told_with_its_place_and_what_to_do(home: Path, lang: str) -> None:
+    wrong = ("--set", "goal=code", "--set", "confidential=all", "--set", "gpu=kaggle")
+    result = run("recommend", "--json", "--lang", lang, *wrong, "--set", "budgte_jpy=5")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["exit_code"]) == (3, 3)
+    told = {fault["where"]: fault for fault in document["faults"]}
+    assert set(told) == {"gpu, confidential", "budgte_jpy (--set)"}
+    assert "budget_jpy" in told["budgte_jpy (--set)"]["text"]
+    assert told["gpu, confidential"]["fix"]
+    assert told["gpu, confidential"]["fix"] in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["ask", "recommend"])
+def test_a_broken_answers_file_is_named_line_by_line_and_left_alone(
+    home: Path, command: str
+) -> None:
+    content = "goal = 'code'\nbudget_jpy = 30\ngpu = 'vram"
+    (home / "a.toml").write_text(content)
+    result = run(command, "--answers", "a.toml", "--set", "goal=code", "--lang", "en")
+    assert result.exit_code == 2
+    assert "gpu = 'vram" in result.stderr and "- 3: " in result.stderr
+    assert (home / "a.toml").read_text() == content
+
+
+def test_a_pattern_that_no_question_fits_is_told(home: Path) -> None:
+    result = run("ask", "--ask", "buget*", "--set", "goal=code", "--lang", "en")
+    assert result.exit_code == 2 and "budget_jpy" in result.stderr
+    assert not (home / "answers.toml").exists()
 
 
 def test_ask_without_a_terminal_writes_a_file(home: Path) -> None:

@@ -87,6 +87,17 @@ def test_a_question_with_one_possible_answer_is_not_asked() -> None:
     assert "apis" not in [question.id for question in every]
 
 
+def test_what_is_not_asked_is_known_with_its_reason() -> None:
+    answers = answered(goal="new_facts", confidential="all", data__kind="none")
+    questionnaire = Questionnaire()
+    decided = {q.id: a.value for q, a in questionnaire.decided(answers)}
+    assert decided == {"apis": "no", "citations": "no"}
+    reasons = questionnaire.reasons_against(questionnaire.questions["apis"], answers)
+    assert reasons == ("impossible.confidential-api",)
+    assert questionnaire.completed(answers).value("apis") == "no"
+    assert Questionnaire(offline=True).completed(answered(goal="code")).value("apis") == "no"
+
+
 def test_an_impossible_choice_says_why_and_is_no_default() -> None:
     questionnaire = Questionnaire()
     gpu = questionnaire.questions["gpu"]

@@ -52,6 +52,17 @@ def test_conditions_name_earlier_questions_and_possible_values():
             assert set(wanted) <= set(questions[id_].choices)
 
 
+def test_what_is_impossible_names_choices_answers_and_texts():
+    questions = load("questions")
+    for question in questions.values():
+        for rule in question.impossible:
+            assert set(rule) == {"values", "when", "why"}
+            assert set(rule["values"]) < set(question.choices), "one choice is always left"
+            assert set(rule["when"]) <= {*questions, "offline"}
+            for id_ in (f"impossible.{rule['why']}", f"error.needs-{rule['why']}.what"):
+                assert has_text(id_), id_
+
+
 def test_choices_cover_every_size_of_card():
     sizes = {f"vram-{n}" for n in (3, 6, 8, 12, 16, 24, 48, 80)}
     assert {"none", "colab", "kaggle", "cloud", *sizes} <= set(load("questions")["gpu"].choices)

@@ -2,92 +2,80 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from keys import (
+    ALT_ENTER,
+    ANSWER,
+    CHOOSE,
+    CTRL_C,
+    CTRL_D,
+    DOWN,
+    EMPTY_LINE,
+    ENTER,
+    LEFT,
+    READY,
+    SHIFT_TAB,
+    UP,
+    answers_in,
+    at_line,
+    at_list,
+    core,
+    ended,
+    lines,
+    stop,
+)
 
 from advisor.prompts import NumberedAsker
 from advisor.render import cells
 
-CHOOSE = {"ja": "選択: ", "en": "Choose: "}
-ANSWER = {"ja": "回答: ", "en": "Answer: "}
-DOWN, SHIFT_TAB, ENTER, ALT_ENTER = "\x1b[B", "\x1b[Z", "\r", "\x1b\r"
-CTRL_C, CTRL_D = "\x03", "\x04"
-
-
-def at_list(child: Any, text: str, lang: str = "ja") -> None:
-    """The question is on the screen and its list waits for a key."""
-    child.expect_exact(text)
-    child.expect_exact(CHOOSE[lang])
-    # Cursor hidden, list drawn, modes set: only then do keys count.
-    child.expect_exact("\x1b[?7h")
-
-
-def at_line(child: Any, text: str, lang: str = "ja") -> None:
-    child.expect_exact(text)
-    child.expect_exact(ANSWER[lang])
-    child.expect_exact("\x1b[?7h")
-
-
-def core(child: Any, papers: Path, lang: str = "ja") -> None:
-    """The core questions, each with its offered answer, up to the offer of more."""
-    at_list(child, "[1/7]", lang)
-    child.send(ENTER)
-    at_list(child, "[2/7]", lang)
-    child.send(ENTER)
-    at_line(child, "[3/7]", lang)
-    child.send(f"{papers.name}{ENTER}")
-    for number in (4, 5, 6):
-        at_list(child, f"[{number}/7]", lang)
-        child.send(ENTER)
-    at_line(child, "[7/7]", lang)
-
-
-def ended(child: Any) -> int:
-    import pexpect
-
-    child.expect(pexpect.EOF)
-    child.close()
-    return int(child.exitstatus)
-
-
-def answers_in(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
 
 @pytest.mark.parametrize(("lang", "columns"), [("ja", 60), ("en", 100)])
-def test_the_whole_questionnaire(
+def test_the_whole_questionnaire_fits_the_screen_and_ends_with_the_next_command(
     terminal: Any, home: Path, papers: Path, lang: str, columns: int
 ) -> None:
+    papers = papers.rename(
+        home / "社内規程と手引きとマニュアルをまとめた、とても長い名前のフォルダー"
+    )
     child = terminal(lang=lang, columns=columns)
+    child.logfile_read = io.StringIO()
     core(child, papers, lang)
-    child.send("\x15３０，０００" + ENTER)  # Ctrl-U empties the line
+    child.send(EMPTY_LINE + "３０，０００" + ENTER)  # Ctrl-U empties the line
     child.expect_exact("30,000")
-    at_list(child, "9 問" if lang == "ja" else "9 more", lang)
-    child.send(DOWN + ENTER)
-    child.expect_exact("\x1b[?2004l")
+    child.expect_exact("第一候補です" if lang == "ja" else "From the answers so far")
+    at_list(child, "9 問" if lang == "ja" else "not asked yet: 9", lang)
+    child.send(UP + ENTER)  # the last choice: all of them
+    child.expect_exact(LEFT)
     review = "回答を確かめてください" if lang == "ja" else "review your answers"
     asked = 0
     while child.expect_exact([review, CHOOSE[lang], ANSWER[lang]]) != 0:
-        child.expect_exact("\x1b[?7h")
+        child.expect_exact(READY)
         child.send(ENTER)
-        child.expect_exact("\x1b[?2004l")
+        child.expect_exact(LEFT)
         asked += 1
     assert asked == 9
     child.expect_exact(CHOOSE[lang])
-    child.expect_exact("\x1b[?7h")
+    child.expect_exact(READY)
     child.send(ENTER)
     child.expect_exact("okakae plan --answers answers.toml --out plan.json")
     assert ended(child) == 0
     written = answers_in(home / "answers.toml")
     assert (written["goal"], written["budget_jpy"]) == ("new_facts", 30_000)
-    assert written["data"]["path"] == "papers"
+    assert written["data"]["path"] == papers.name
     assert written["finished"] is True
     assert written["sources"]["budget_jpy"] == "asked"
+    shown = lines(child.logfile_read.getvalue())
+    # The line one types on scrolls, as in a shell; a command to paste stays on one line.
+    whole = (papers.name, "okakae plan")
+    assert [s for s in shown if cells(s) > columns and not any(w in s for w in whole)] == []
+    assert len(shown) > 60
+    for english in ("Use arrow keys", "Cancelled by user", "Invalid input", "Description:"):
+        assert english not in "".join(shown)
 
 
 def test_back_reopens_the_question_before_and_keeps_what_was_said(
@@ -101,8 +89,7 @@ def test_back_reopens_the_question_before_and_keeps_what_was_said(
     at_list(child, "[1/7]")
     child.send(ENTER)  # the former answer is what is offered now
     at_list(child, "[2/7]")
-    child.send(CTRL_C)
-    assert ended(child) == 130
+    stop(child)
     assert answers_in(home / "a.toml")["language"] == "en"
 
 
@@ -112,8 +99,7 @@ def test_back_at_the_first_question_says_so(terminal: Any) -> None:
     child.send(SHIFT_TAB)
     child.expect_exact("これが最初の質問です。")
     at_list(child, "[1/7]")
-    child.send(CTRL_C)
-    assert ended(child) == 130
+    stop(child)
 
 
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
@@ -132,8 +118,7 @@ def test_interrupted_and_resumed(terminal: Any, home: Path, key: str) -> None:
     at_list(child, "2 件")
     child.send(ENTER)
     at_line(child, "[3/7]")
-    child.send(CTRL_C)
-    assert ended(child) == 130
+    stop(child)
 
 
 def test_alt_enter_answers_nothing(terminal: Any, home: Path) -> None:
@@ -142,8 +127,7 @@ def test_alt_enter_answers_nothing(terminal: Any, home: Path) -> None:
     child.send(ALT_ENTER)
     child.send(DOWN + ENTER)
     at_list(child, "[2/7]")
-    child.send(CTRL_C)
-    assert ended(child) == 130
+    stop(child)
     assert answers_in(home / "a.toml")["language"] == "en"
 
 
@@ -154,22 +138,20 @@ def test_a_question_mark_shows_why_and_sources(terminal: Any) -> None:
     child.expect_exact("Why this is asked")
     child.expect_exact("Sources")
     child.expect_exact(CHOOSE["en"])
-    child.send(CTRL_C)
-    assert ended(child) == 130
+    stop(child)
 
 
 def test_a_wrong_line_is_told_and_asked_again(terminal: Any, home: Path, papers: Path) -> None:
     child = terminal("ask", "--answers", "a.toml", "--set", "goal=new_facts")
-    at_list(child, "どの言葉")
+    at_list(child, "何語")
     child.send(ENTER)
     at_line(child, "どのフォルダー")
     child.send("gone" + ENTER)
     child.expect_exact("gone")
     child.expect_exact("フォルダーもありません")
-    child.send("\x15papers" + ENTER)
+    child.send(EMPTY_LINE + "papers" + ENTER)
     at_list(child, "どのようなもの")
-    child.send(CTRL_C)
-    assert ended(child) == 130
+    stop(child)
     assert answers_in(home / "a.toml")["data"]["path"] == str(papers)
 
 
@@ -177,7 +159,7 @@ def test_an_answer_can_be_changed_in_the_review(terminal: Any, home: Path, paper
     child = terminal("ask", "--answers", "a.toml")
     core(child, papers)
     child.send(ENTER)
-    at_list(child, "あと")
+    at_list(child, "まだ尋ねていない質問")
     child.send(ENTER)
     at_list(child, "回答を確かめてください")
     child.send(DOWN * 5 + ENTER)
@@ -185,7 +167,7 @@ def test_an_answer_can_be_changed_in_the_review(terminal: Any, home: Path, paper
     child.send(DOWN + ENTER)
     child.expect_exact("回答を確かめてください")
     child.expect_exact("社外秘: すべて社外秘")
-    child.expect_exact("\x1b[?7h")
+    child.expect_exact(READY)
     child.send(ENTER)
     child.expect_exact("okakae recommend --answers a.toml")
     assert ended(child) == 0

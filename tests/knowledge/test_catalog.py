@@ -182,7 +182,7 @@ def test_all_faults_of_a_file_come_at_once(own_folder):
     loader.forget()
     with pytest.raises(CatalogError) as caught:
         load("rates")
-    said = " ".join(caught.value.faults)
+    said = " ".join(map(str, caught.value.faults))
     assert "a: likely is missing" in said
     assert "b: unknown field 'hihg' (did you mean high?)" in said
 
