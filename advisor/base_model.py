@@ -10,7 +10,7 @@ from itertools import chain, islice
 from advisor.needs import RENTED_CARDS as RENTED
 from advisor.types import Approach, Estimate, Method, Needs
 from knowledge.catalog.loader import find_model, load
-from knowledge.catalog.records import Api, Model
+from knowledge.catalog.records import Api, Embedder, Model
 
 STARTER = "starter"
 """Id of the model that comes with the package and needs no hub."""
@@ -79,12 +79,14 @@ def choose(approach: Approach, method: Method | None, needs: Needs, estimator: E
     """The base model for a road: the user's own, else the first suitable one that fits."""
     vram_gib = needs.vram_gib
     place = needs.gpu if needs.gpu in RENTED and vram_gib else "local"
+    if method == "encoder":
+        return _encoder(needs)
     if needs.model:
         return _own_choice(needs.model, approach, method, place, vram_gib, needs, estimator)
     if vram_gib:
         return _on_card(approach, method, place, needs, estimator)
     if approach != "fine_tuning":
-        if needs.may_send and (hosted := hosted_model()) is not None:
+        if needs.may_send and (hosted := _hosted(approach, needs, estimator)) is not None:
             return Base(hosted.id, "api", True, None)
         return _on_processors(approach, needs)
     models = suitable(needs, approach)
@@ -160,14 +162,46 @@ def commercial(model: Model) -> str:
     return "yes" if answers else "conditions"
 
 
-def hosted_model() -> Api | None:
-    """A current hosted chat model of the middle price class."""
-    chat = [
-        api
-        for api in load("apis").values()
-        if api.mode == "chat" and not api.ends and (api.input_usd_per_1m or 0) <= API_INPUT_USD
-    ]
-    return max(chat, key=lambda api: (api.input_usd_per_1m or 0, api.id), default=None)
+def _hosted(approach: Approach, needs: Needs, estimator: Estimator) -> Api | None:
+    """The dearest hosted model that keeps within the limits; the dearest if none does."""
+    models = hosted_models()
+    for api in models:
+        if not exceeded(needs, estimator.of(approach, None, api.id, needs)):
+            return api
+    return models[0] if models else None
+
+
+@functools.cache
+def hosted_models() -> tuple[Api, ...]:
+    """Hosted chat models up to the middle price class, one for each price, dearest first."""
+    by_price: dict[float, Api] = {}
+    for api in load("apis").values():
+        price = api.input_usd_per_1m or 0.0
+        if api.mode == "chat" and not api.ends and 0 < price <= API_INPUT_USD:
+            by_price[price] = max(by_price.get(price, api), api, key=lambda one: one.id)
+    return tuple(by_price[price] for price in sorted(by_price, reverse=True))
+
+
+@functools.cache
+def _encoders(language: str) -> tuple[Embedder, ...]:
+    """Sentence encoders of the hub that read the language and may be used in business."""
+    licences = load("licences")
+    return tuple(
+        one
+        for one in load("embedders").values()
+        if language in one.languages
+        and one.params
+        and not one.package
+        and licences[one.licence].commercial == "yes"
+    )
+
+
+def _encoder(needs: Needs) -> Base:
+    """What a small classifier is built on: the first suited sentence encoder, trained anywhere."""
+    found = _encoders(needs.language)
+    if not found:
+        return Base(STARTER, "local", False, None)
+    return Base(found[0].id, "local", True, (found[0].params or 0) / 1e9)
 
 
 def exceeded(needs: Needs, estimates: Mapping[str, Estimate]) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from advisor.base_model import STARTER, TUNABLE_ON_CPU, Base, commercial, exceeded
 from advisor.needs import RENTED_CARDS as RENTED
-from advisor.options import Road, method_record
-from advisor.rules import comfortable_window, facts_of
+from advisor.options import Road, method_record, something_to_look_up
+from advisor.rules import comfortable_window, facts_of, material_tokens
 from advisor.texts import t
 from advisor.types import Estimate, Needs, Reason
 from knowledge.catalog.loader import find_model
@@ -57,7 +57,7 @@ def material_blockers(road: Road, needs: Needs) -> tuple[Reason, ...]:
     found = []
     if road.approach == "prompting" and nothing_to_build_from(needs):
         found.append(_blocks("nothing-to-answer-from"))
-    if road.approach in ("rag", "hybrid") and not _something_to_look_up(needs):
+    if road.approach in ("rag", "hybrid") and not something_to_look_up(needs):
         found.append(_blocks("no-documents"))
     least = max(record.min_examples if record else 0, LEAST_EXAMPLES)
     tuned = road.approach in ("fine_tuning", "hybrid")
@@ -68,26 +68,19 @@ def material_blockers(road: Road, needs: Needs) -> tuple[Reason, ...]:
         found.append(_blocks("few-for-many-shot", n=n, least=least))
     if road.variant == "whole_corpus":
         share = facts_of(needs)["window_share"]
-        if not _something_to_look_up(needs):
-            found.append(_blocks("no-documents"))
-        elif share is not None and share > 1:
+        if share is not None and share > 1:
             window = f"{comfortable_window(needs):,}"
             found.append(
-                _blocks("beyond-window", tokens=f"{needs.corpus_tokens or 0:,}", window=window)
+                _blocks("beyond-window", tokens=f"{material_tokens(needs) or 0:,}", window=window)
             )
     return tuple(found)
-
-
-def _something_to_look_up(needs: Needs) -> bool:
-    if needs.data is not None:
-        return needs.data.n_documents > 0
-    return needs.data_kind != "none"
 
 
 def _memory(
     road: Road, base: Base, needs: Needs, estimates: Mapping[str, Estimate]
 ) -> tuple[Reason, ...]:
-    if road.approach not in ("fine_tuning", "hybrid"):
+    if road.approach not in ("fine_tuning", "hybrid") or road.method == "encoder":
+        # A sentence encoder of a tenth of a billion parameters is trained on processors.
         return ()
     if not needs.vram_gib:
         model = find_model(base.model_id)

@@ -23,7 +23,9 @@ from advisor.texts import current_lang, has_text, set_lang, t
 GROUP = "okakae.commands"
 LIGHT: Mapping[str, str] = {
     name: f"advisor.commands_{name}:{name}"
-    for name in ("ask", "inspect", "recommend", "estimate", "plan", "doctor", "knowledge")
+    for name in (
+        *("ask", "inspect", "recommend", "estimate", "plan", "evidence", "doctor", "knowledge"),
+    )
 }
 # The order of a first visit; commands that are not named here follow by name.
 _ORDER = (

@@ -30,7 +30,7 @@ def plan(
     from advisor.hosts import is_this_machine
     from advisor.needs import needs
     from advisor.plan import find_option, make_plan, save_plan
-    from advisor.recommend import recommend
+    from advisor.recommend import option_label, recommend
     from advisor.render import command_line
     from advisor.render_plan import show_plan
 
@@ -38,6 +38,9 @@ def plan(
     wanted = needs(gathered.answers, gathered.machine, gathered.data)
     recommendation = recommend(wanted)
     option = find_option(recommendation, name)
+    if name is None and option is not recommendation.options[0]:
+        first = option_label(recommendation.options[0])
+        session.say("plan.first-runnable", first=first, road=option_label(option))
     endpoint = str(gathered.settings.get("endpoint.url", ""))
     if wanted.confidential == "all" and endpoint and not is_this_machine(endpoint):
         raise Forbidden("confidential-stays-here", what=endpoint)

@@ -1,6 +1,7 @@
 """The back-test: what the rules would have advised in published head-to-head studies.
 
-A study's facts reach the rules, and the list of approaches it compared; nothing else does.
+A case is two halves. `Question` is all that an adviser is given: what was known beforehand and
+which approaches were compared. `Outcome` is only counted with.
 """
 
 from __future__ import annotations
@@ -11,144 +12,176 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.options import ROADS
-from advisor.ranking import shares
-from advisor.rules import FRONTIER_WINDOW, OPEN_WINDOW, score
+from advisor.coding import APriori, a_priori, facts_of_study
+from advisor.options import ROADS, Road
+from advisor.ranking import TEMPERATURE, certainties
+from advisor.rules import score
 from knowledge.catalog.records import Rule, Study
 
 UNREAD_WEIGHT = 0.5
 """Studies whose figures were not read count half: only their direction is known."""
-_FRESHNESS = {"static": "never", "changing": "monthly"}
-_RENAMED = {
-    "needs_citations": "citations",
-    "long_tail_facts": "long_tail",
-    "frontier_api_is_an_option": "frontier",
-}
-_SAME = ("goal", "data_kind", "n_examples", "corpus_tokens", "language", "base_params_b")
+APPROACHES = ("prompting", "rag", "fine_tuning", "hybrid")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One study as the back-test sees it: facts for the rules, outcome for the count."""
+class Question:
+    """What an adviser may see of a study; there is no field for how it ended."""
 
-    id: str
-    paper: str
-    facts: Mapping[str, Any]
+    known: APriori
     option_classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the study ended; read by the count and by the fit of the weights, never by advice."""
+
     acceptable: tuple[str, ...]
     winner: str
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
-    """What was said for one case."""
-
+class Case:
     id: str
     paper: str
-    said: str
-    ranked: tuple[str, ...]
-    confidence: float
-    right: bool
-    weight: float
+    year: int | None
+    question: Question
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Backtest:
-    """Agreement with the studies, per case and as the mean over papers."""
+class Advice:
+    """The compared approaches, best first, and how sure the first one is."""
 
-    picks: tuple[Pick, ...]
-    per_case: float
-    per_paper: float
-    papers: int
+    ranked: tuple[str, ...]
+    confidence: float
+    scores: Mapping[str, float]
 
 
-Adviser = Callable[[Mapping[str, Any], Sequence[str]], tuple[tuple[str, ...], float]]
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What was said about one case, and whether the study bears it out."""
+
+    case: Case
+    advice: Advice
+
+    @property
+    def said(self) -> str:
+        return self.advice.ranked[0]
+
+    @property
+    def right(self) -> bool:
+        return self.said in self.case.outcome.acceptable
+
+    @property
+    def tie(self) -> bool:
+        return self.case.outcome.winner not in self.case.question.option_classes
+
+    @property
+    def strictly_right(self) -> bool:
+        return self.said == self.case.outcome.winner
+
+
+Adviser = Callable[[Question], Advice]
 
 
 def advise(
-    facts: Mapping[str, Any], option_classes: Sequence[str], rules: Sequence[Rule] | None = None
-) -> tuple[tuple[str, ...], float]:
-    """The compared approaches by the rules' scores, best first, and the first one's share."""
-    facts = with_window(facts)
+    question: Question,
+    rules: Sequence[Rule] | None = None,
+    temperature: float = TEMPERATURE,
+) -> Advice:
+    """The compared approaches by the rules' scores, as a recommendation would put them."""
+    facts = facts_of_study(question.known)
     best: dict[str, float] = {}
-    for road in ROADS:
-        skipped = road.method == "encoder" and facts.get("goal") != "classification"
-        skipped |= road.variant == "whole_corpus" and not facts.get("has_documents")
-        if road.approach in option_classes and not skipped:
-            found = score(road.key, facts, rules)
-            best[road.approach] = max(found, best.get(road.approach, -math.inf))
-    ranked = tuple(sorted(best, key=lambda a: (-best[a], option_classes.index(a))))
-    return ranked, shares(best)[ranked[0]]
+    for road in roads_of(question, facts):
+        found = score(road.key, facts, rules)
+        best[road.approach] = max(found, best.get(road.approach, -math.inf))
+    return _advice(best, question.option_classes, temperature)
 
 
-def folk(facts: Mapping[str, Any], option_classes: Sequence[str]) -> tuple[tuple[str, ...], float]:
+def roads_of(question: Question, facts: Mapping[str, Any]) -> list[Road]:
+    """The roads of the compared approaches that make sense for the facts."""
+    return [
+        road
+        for road in ROADS
+        if road.approach in question.option_classes
+        and (road.method != "encoder" or facts.get("goal") == "classification")
+        and (road.variant != "whole_corpus" or facts.get("has_documents"))
+    ]
+
+
+def _advice(scores: Mapping[str, float], classes: Sequence[str], temperature: float) -> Advice:
+    ranked = tuple(sorted(scores, key=lambda one: (-scores[one], APPROACHES.index(one))))
+    return Advice(ranked, certainties(scores, temperature)[ranked[0]], dict(scores))
+
+
+def folk(question: Question) -> Advice:
     """The rule everybody knows: knowledge by retrieval, behaviour by tuning."""
-    order = ("fine_tuning", "hybrid", "prompting", "rag")
-    if facts.get("goal") in ("new_facts", "domain_reasoning"):
-        order = ("rag", "hybrid", "prompting", "fine_tuning")
-    return tuple(a for a in order if a in option_classes), 1.0
+    if question.known.goal in ("new_facts", "domain_reasoning"):
+        return always("rag", "hybrid", "prompting", "fine_tuning")(question)
+    return always("fine_tuning", "hybrid", "prompting", "rag")(question)
 
 
-def with_window(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """A study's facts with those that follow from them."""
-    known = dict(facts)
-    tokens = known.get("corpus_tokens")
-    known["has_documents"] = known.get("data_kind") == "documents" or tokens is not None
-    if tokens is not None:
-        window = FRONTIER_WINDOW if known.get("frontier") else OPEN_WINDOW
-        known["window_share"] = tokens / window
-    return known
+def always(*order: str) -> Adviser:
+    """An adviser that looks at nothing: the first of `order` that the study compared."""
+
+    def adviser(question: Question) -> Advice:
+        ranked = tuple(one for one in order if one in question.option_classes)
+        return Advice(ranked, 1.0, {})
+
+    return adviser
+
+
+BASELINES: Mapping[str, Adviser] = {
+    "folk": folk,
+    "always_prompting": always("prompting", "fine_tuning", "rag", "hybrid"),
+    "always_rag": always("rag", "fine_tuning", "prompting", "hybrid"),
+    "always_fine_tuning": always("fine_tuning", "rag", "prompting", "hybrid"),
+    "always_hybrid": always("hybrid", "fine_tuning", "rag", "prompting"),
+}
+
+
+def backtest(cases: Sequence[Case], adviser: Adviser = advise) -> tuple[Pick, ...]:
+    """Ask the adviser about every case; it is handed the question and nothing else."""
+    return tuple(Pick(case, adviser(case.question)) for case in cases)
+
+
+def per_case(picks: Sequence[Pick], *, strict: bool = False) -> float:
+    """Share of cases that agree; NaN without any. `strict` leaves ties out."""
+    counted = [pick for pick in picks if not (strict and pick.tie)]
+    total = sum(pick.case.outcome.weight for pick in counted)
+    good = sum(pick.case.outcome.weight for pick in counted if _agrees(pick, strict))
+    return good / total if total else math.nan
+
+
+def _agrees(pick: Pick, strict: bool) -> bool:
+    return pick.strictly_right if strict else pick.right
+
+
+def by_paper(picks: Sequence[Pick]) -> dict[str, list[Pick]]:
+    groups: dict[str, list[Pick]] = defaultdict(list)
+    for pick in picks:
+        groups[pick.case.paper].append(pick)
+    return dict(groups)
+
+
+def per_paper(picks: Sequence[Pick], *, strict: bool = False) -> float:
+    """Mean over papers of their cases' share, so that one long paper does not dominate."""
+    found = [per_case(group, strict=strict) for group in by_paper(picks).values()]
+    known = [value for value in found if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def cases_of(studies: Mapping[str, Study]) -> tuple[Case, ...]:
-    """The catalog's studies that compare approaches."""
+    """The catalog's studies that compare approaches: those the weights are fitted to."""
     return tuple(
         Case(
             study.id,
             study.paper,
-            study.facts,
-            study.option_classes,
-            study.acceptable,
-            study.winner,
-            1.0 if study.scores_read else UNREAD_WEIGHT,
+            study.year,
+            Question(a_priori(study.facts)[0], study.option_classes),
+            Outcome(study.acceptable, study.winner, 1.0 if study.scores_read else UNREAD_WEIGHT),
         )
         for study in studies.values()
         if study.decision == "approach"
     )
-
-
-def cases_from(document: Mapping[str, Any]) -> tuple[Case, ...]:
-    """Cases of a file of studies (`cases:` with `a_priori`, `option_classes`, `acceptable`)."""
-    found = []
-    for raw in document["cases"]:
-        if raw["decision"] != "approach":
-            continue
-        given = raw["a_priori"]
-        facts = {name: given.get(name) for name in _SAME}
-        facts |= {ours: given.get(theirs) for theirs, ours in _RENAMED.items()}
-        facts["changes"] = _FRESHNESS.get(str(given.get("freshness")))
-        weight = 1.0 if raw.get("scores_read", True) else UNREAD_WEIGHT
-        classes, right = tuple(raw["option_classes"]), tuple(raw["acceptable"])
-        found.append(Case(raw["id"], raw["paper"], facts, classes, right, raw["winner"], weight))
-    return tuple(found)
-
-
-def backtest(cases: Sequence[Case], adviser: Adviser = advise) -> Backtest:
-    """Ask the adviser about every case and count how often the study bears it out."""
-    picks = []
-    for case in cases:
-        ranked, confidence = adviser(case.facts, case.option_classes)
-        right = ranked[0] in case.acceptable
-        picks.append(Pick(case.id, case.paper, ranked[0], ranked, confidence, right, case.weight))
-    by_paper: dict[str, list[Pick]] = defaultdict(list)
-    for pick in picks:
-        by_paper[pick.paper].append(pick)
-    papers = [_share(group) for group in by_paper.values()]
-    per_paper = sum(papers) / len(papers) if papers else math.nan
-    return Backtest(tuple(picks), _share(picks), per_paper, len(papers))
-
-
-def _share(picks: Sequence[Pick]) -> float:
-    total = sum(pick.weight for pick in picks)
-    return sum(pick.weight for pick in picks if pick.right) / total if total else math.nan

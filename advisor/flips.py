@@ -69,7 +69,8 @@ def winner(ranked: tuple[Ranked, ...]) -> Ranked | None:
 def road_label(item: Ranked) -> str:
     """The road's name for people, with its method where it has one."""
     name = t(f"advice.approach.{item.road.approach}")
-    return f"{name} / {t(f'advice.form.{item.road.method}')}" if item.road.method else name
+    form = item.road.method or item.road.variant
+    return f"{name} / {t(f'advice.form.{form}')}" if form else name
 
 
 Alteration = tuple[str, str, Any, str, Needs]
@@ -116,6 +117,15 @@ def _choices(needs: Needs) -> Iterator[Alteration]:
         if value != needs.changes:
             label = t(f"question.data.changes.choice.{value}")
             yield "data.changes", "changes", value, label, replace(needs, changes=value)
+    for value in load("questions")["task.breadth"].choices:
+        if value != needs.breadth:
+            label = t(f"question.task.breadth.choice.{value}")
+            yield "task.breadth", "breadth", value, label, replace(needs, breadth=value)
+    if needs.shift != "out_of_domain" and needs.n_examples:
+        altered = replace(needs, shift="out_of_domain")
+        yield "data.like_use", "like_use", "no", "", altered
+    if needs.per_person is not True and needs.goal in ("style_or_tone", "output_format"):
+        yield "data.per_person", "per_person", "yes", "", replace(needs, per_person=True)
     if needs.citations is not True:
         yield "citations", "citations.yes", "yes", "", replace(needs, citations=True)
     else:

@@ -19,6 +19,8 @@ FACTS_GOALS = ("new_facts", "domain_reasoning")
 RENTED_CARDS = {"colab": "T4", "kaggle": "T4", "cloud": "A100 80GB SXM4"}
 """The card one gets: Colab's and Kaggle's free tiers give a T4; a cloud rents out 80 GB cards."""
 
+_SHIFT = {"yes": "in_domain", "no": "out_of_domain"}
+
 
 def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None) -> Needs:
     """Normalise answers, machine and data; nothing is read or asked.
@@ -63,6 +65,9 @@ def needs(answers: Answers, machine: MachineFacts | None, data: DataFacts | None
         n_classes=data.n_classes or None if data else None,
         corpus_tokens=data.corpus_tokens or None if data else None,
         unknowns=_unknowns(answers, values),
+        breadth=_text(values.get("task.breadth")),
+        shift=_SHIFT.get(str(values.get("data.like_use"))),
+        per_person=_flag(values.get("data.per_person")),
         model=None if model == "auto" else model,
     )
 

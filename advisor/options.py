@@ -9,6 +9,9 @@ from advisor.types import Approach, Method, Needs, Variant
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Method as MethodRecord
 
+MANY_EXAMPLES = 50
+"""Fewer than this all fit into a prompt of a few (rule R9: many-shot starts there)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Road:
@@ -49,16 +52,22 @@ def method_record(road: Road) -> MethodRecord | None:
     return None
 
 
-def runnable(road: Road) -> bool:
-    """Whether this version has an executor for the road; the catalog of methods says so."""
+def runnable(road: Road, needs: Needs) -> bool:
+    """Whether this version can carry the road out; the catalog of methods says so.
+
+    It indexes documents: question-answer pairs alone can be advised on but not yet searched.
+    """
     record = method_record(road)
-    return record is not None and record.runnable
+    if record is None or not record.runnable:
+        return False
+    return road.approach != "rag" or needs.data is None or needs.data.n_documents > 0
 
 
 def offered(needs: Needs) -> tuple[Road, ...]:
-    """The roads to rank for these needs: what can be carried out and makes sense to name.
+    """The roads to rank for these needs, whether this version can carry them out or not.
 
-    Examples decide between a prompt with and one without; only classes can be told by an encoder.
+    Examples decide between a prompt with one and without; only classes can be told by an encoder,
+    and only material can be handed over whole.
     """
     few_shot = needs.n_examples != 0
     skipped = "zero_shot" if few_shot else "few_shot"
@@ -67,5 +76,16 @@ def offered(needs: Needs) -> tuple[Road, ...]:
         for road in ROADS
         if road.form != skipped
         and (road.form != "encoder" or needs.goal == "classification")
-        and runnable(road)
+        and (road.form != "whole_corpus" or something_to_look_up(needs))
+        and (road.form != "many_shot" or (needs.n_examples or 0) >= MANY_EXAMPLES)
     )
+
+
+def something_to_look_up(needs: Needs) -> bool:
+    """Whether there is material: documents, or for facts the known pairs themselves."""
+    if needs.data is not None:
+        pairs = needs.goal == "new_facts" and needs.data.n_qa_pairs > 0
+        return needs.data.n_documents > 0 or pairs
+    if needs.goal == "new_facts":
+        return needs.data_kind in (None, "documents", "qa_pairs")
+    return needs.data_kind in (None, "documents")

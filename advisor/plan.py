@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from advisor.errors import UsageError
+from advisor.errors import MachineError, UsageError
 from advisor.files import canonical, read_json, sha256_bytes, sha256_file, write_json
 from advisor.plan_config import configure
 from advisor.types import (
@@ -49,7 +49,9 @@ class Drift:
 
 
 def find_option(recommendation: Recommendation, name: str | None) -> Option:
-    """The option with this rank, approach or method; the first when nothing is named.
+    """The option with this rank, approach or method; the first runnable one if nothing is named.
+
+    Of several roads of one approach the first that this version can carry out is meant.
 
     Raises:
         UsageError: there is no such option, or nothing is recommended and nothing was named.
@@ -58,14 +60,17 @@ def find_option(recommendation: Recommendation, name: str | None) -> Option:
     if name is None:
         if recommendation.chosen is None:
             raise UsageError("nothing-recommended")
-        return options[0]
+        open_ = [option for option in options if not option.blocked_by]
+        return next((option for option in open_ if option.runnable), open_[0])
     if name.isdigit():
         for option in options:
             if option.rank == int(name):
                 return option
-    for option in options:
-        if name in (option.method, option.approach, option.variant):
-            return option
+    named = [
+        option for option in options if name in (option.method, option.approach, option.variant)
+    ]
+    for option in sorted(named, key=lambda option: not option.runnable):
+        return option
     known = [str(o.method or o.approach) for o in options]
     near = ", ".join(did_you_mean(name, known)) or ", ".join(known)
     raise UsageError("option-unknown", name=name, near=near)
@@ -75,11 +80,15 @@ def executor_for(option: Option) -> str:
     """The executor that carries an option out.
 
     Raises:
-        UsageError: this version has none for it.
+        MachineError: this version has none for it.
     """
     name = EXECUTORS.get(option.approach)
-    if name is None or (option.approach == "fine_tuning" and option.method not in METHODS):
-        raise UsageError("option-not-runnable", name=str(option.method or option.approach))
+    known = option.approach != "fine_tuning" or option.method in METHODS
+    if option.approach == "rag" and not option.runnable:
+        raise MachineError("pairs-not-searchable")
+    if name is None or not known or not option.runnable:
+        named = str(option.method or option.variant or option.approach)
+        raise MachineError("option-not-runnable", name=named)
     return name
 
 

@@ -16,8 +16,12 @@ from advisor.types import Estimate, Needs, Reason
 TIE = 0.1
 # Each fact that nobody gave and that could turn the order takes this share of the certainty.
 LOST_PER_UNKNOWN = 0.07
-# Advice is never called certain: studies with clear rules still went the other way in about 5 %.
-MOST_SURE = 0.95
+# Advice is never called certain: clear rules went the other way in about one study of twenty, so a
+# tenth of every certainty is spread evenly over the approaches (over two where only one is left).
+LAPSE = 0.1
+# Scores are divided by this before they become certainties. Fitted to the studies that each set of
+# rules had not seen: `python -m bench evidence --fit`, 2026-11-24.
+TEMPERATURE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,12 @@ def shares(scores: Mapping[str, float]) -> dict[str, float]:
     return {key: weight / total for key, weight in weights.items()}
 
 
+def certainties(scores: Mapping[str, float], temperature: float = TEMPERATURE) -> dict[str, float]:
+    """How likely each approach is the best of those compared, from scores in log-odds."""
+    sharp = shares({key: value / temperature for key, value in scores.items()})
+    return {key: (1 - LAPSE) * share + LAPSE / max(2, len(sharp)) for key, share in sharp.items()}
+
+
 def confidences(ranked: Sequence[Ranked], unknown: int) -> dict[Road, float]:
     """How likely each open road's approach is the best of those ranked, 0 for a blocked one.
 
@@ -101,8 +111,7 @@ def confidences(ranked: Sequence[Ranked], unknown: int) -> dict[Road, float]:
     even = 1 / len(best) if best else 0.0
     kept = (1 - LOST_PER_UNKNOWN) ** unknown
     sure = {
-        approach: min(MOST_SURE, even + (share - even) * kept)
-        for approach, share in shares(best).items()
+        approach: even + (certain - even) * kept for approach, certain in certainties(best).items()
     }
     return {
         item.road: (

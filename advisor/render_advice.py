@@ -34,10 +34,12 @@ def show_recommendation(recommendation: Recommendation, session: Session) -> Non
         page.say(session.t("advice.headline.none"))
     else:
         sure = f"{best.confidence * 100:.0f}"
-        page.say(session.t("advice.headline", road=page.road(best), confidence=sure))
+        ref = "advice.headline.pilot" if recommendation.pilot else "advice.headline"
+        page.say(session.t(ref, road=page.road(best), confidence=sure))
     page.ranking(options, best)
     if best is not None:
         page.reasons(best)
+        page.items("advice.base.title", [best.base_why] if best.base_why else [])
         page.estimates(best)
     page.year(options)
     page.blocked(options)
@@ -123,7 +125,9 @@ class _Page:
     def _state(self, option: Option, best: Option | None) -> str:
         if option is best:
             return self._session.t("advice.chosen")
-        return self._session.t("advice.blocked" if option.blocked_by else "advice.possible")
+        if option.blocked_by:
+            return self._session.t("advice.blocked")
+        return self._session.t("advice.possible" if option.runnable else "advice.not-runnable")
 
     def reasons(self, option: Option) -> None:
         for effect, title in (("for", "advice.why"), ("against", "advice.against")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +23,12 @@ OPEN_WINDOW = 50_000
 # Judgement: below 16 GiB the cache of a long prompt no longer fits beside a useful model.
 SMALL_CARD_WINDOW = 8_000
 NO_CARD_WINDOW = 2_000
+CHANGES_PER_YEAR = {"never": 0, "yearly": 1, "monthly": 12, "weekly": 52, "daily": 365}
 
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A rule that holds and what it adds to one road, in log-odds."""
+    """A rule that holds, in full or in part, and what it adds to one road in log-odds."""
 
     rule: Rule
     weight: float
@@ -57,13 +59,37 @@ def _met(wanted: Any, value: Any) -> bool:
     return bool(value == wanted)
 
 
+def share(rule: Rule, facts: Facts) -> float:
+    """How far a rule counts, 0 to 1: its condition met, its ramps grown with the logarithm."""
+    if not holds(rule.when, facts):
+        return 0.0
+    found = 1.0
+    for name, (nothing, full) in rule.ramp.items():
+        value = facts.get(name)
+        found *= rule.unknown if value is None else _grown(float(value), nothing, full)
+    return found
+
+
+def _grown(value: float, nothing: float, full: float) -> float:
+    """0 at `nothing`, 1 at `full`, linear in the logarithm between; `full` may be the smaller."""
+    if value <= 0:
+        return 0.0 if full > nothing else 1.0
+    grown = math.log(value / nothing) / math.log(full / nothing)
+    return min(1.0, max(0.0, grown))
+
+
 def fired(road: str, facts: Facts, rules: Iterable[Rule] | None = None) -> tuple[Fired, ...]:
     """Every rule that moves `road`, strongest first.
 
     An effect on an approach reaches all of its forms; one on a form reaches it alone.
     """
     moving = _moving(road) if rules is None else _of(road, rules)
-    return tuple(moved for moved in moving if holds(moved.rule.when, facts))
+    found = (Fired(one.rule, one.weight * share(one.rule, facts)) for one in moving)
+    return tuple(sorted((one for one in found if one.weight), key=_strongest))
+
+
+def _strongest(fired: Fired) -> tuple[float, str]:
+    return -abs(fired.weight), fired.rule.id
 
 
 @functools.cache
@@ -72,9 +98,8 @@ def _moving(road: str) -> tuple[Fired, ...]:
 
 
 def _of(road: str, rules: Iterable[Rule]) -> tuple[Fired, ...]:
-    found = [Fired(rule, _weight(rule, road)) for rule in rules]
-    moving = [moved for moved in found if moved.weight]
-    return tuple(sorted(moving, key=lambda f: (-abs(f.weight), f.rule.id)))
+    found = (Fired(rule, _weight(rule, road)) for rule in rules)
+    return tuple(moved for moved in found if moved.weight)
 
 
 def _weight(rule: Rule, road: str) -> float:
@@ -98,21 +123,24 @@ def facts_of(needs: Needs, *, base_params_b: float | None = None) -> dict[str, A
         base_params_b: size of the base model in 1e9 parameters, if one is at hand.
     """
     has_documents = _has_documents(needs)
-    window = comfortable_window(needs)
-    share = needs.corpus_tokens / window if has_documents and needs.corpus_tokens else None
+    tokens = material_tokens(needs)
+    share = tokens / comfortable_window(needs) if has_documents and tokens else None
     return {
         "goal": needs.goal,
         "language": needs.language,
         "data_kind": needs.data_kind,
         "has_documents": has_documents,
         "changes": needs.changes,
+        "changes_per_year": CHANGES_PER_YEAR.get(needs.changes or ""),
         "citations": needs.citations,
         "confidential": needs.confidential,
         "frontier": needs.may_send,
-        # A company's own papers are what no public model was trained on.
-        "long_tail": True if has_documents else None,
+        "breadth": needs.breadth,
+        "shift": needs.shift,
+        "per_person": needs.per_person,
         "n_examples": needs.n_examples,
         "n_classes": needs.n_classes,
+        "labels_per_class": _labels_per_class(needs),
         "corpus_tokens": needs.corpus_tokens,
         "window_share": share,
         "base_params_b": base_params_b,
@@ -126,6 +154,21 @@ def facts_of(needs: Needs, *, base_params_b: float | None = None) -> dict[str, A
     }
 
 
+def _labels_per_class(needs: Needs) -> float | None:
+    if not needs.n_classes or needs.n_examples is None:
+        return None
+    return needs.n_examples / needs.n_classes
+
+
+def material_tokens(needs: Needs) -> int | None:
+    """How much there is to read: the documents, or for facts the pairs where those are all."""
+    data = needs.data
+    pairs = needs.goal == "new_facts" and data is not None and not data.n_documents
+    if data is not None and pairs:
+        return round(data.n_qa_pairs * data.example_tokens_mean) or None
+    return needs.corpus_tokens
+
+
 def comfortable_window(needs: Needs) -> int:
     """How many tokens of material the best permitted model takes in at once."""
     if needs.may_send:
@@ -136,8 +179,10 @@ def comfortable_window(needs: Needs) -> int:
 
 
 def _has_documents(needs: Needs) -> bool | None:
+    """Whether there is something to read; pairs count where the goal is to answer with facts."""
+    pairs = needs.goal == "new_facts"
     if needs.data is not None:
-        return needs.data.n_documents > 0
+        return needs.data.n_documents > 0 or (pairs and needs.data.n_qa_pairs > 0)
     if needs.data_kind is None:
         return None
-    return needs.data_kind == "documents"
+    return needs.data_kind == "documents" or (pairs and needs.data_kind == "qa_pairs")

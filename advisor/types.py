@@ -111,6 +111,12 @@ class Needs:
     corpus_tokens: int | None
     unknowns: tuple[str, ...] = ()
     """Ids of the questions whose answers would sharpen the advice."""
+    breadth: str | None = None
+    """narrow (one task, one form), medium (one field), broad (anything)."""
+    shift: str | None = None
+    """in_domain, or out_of_domain where real use will differ from the examples."""
+    per_person: bool | None = None
+    """Whether each person or customer has texts of their own that the answers must follow."""
     model: str | None = None
     """The base model the user insists on: `starter`, a folder, a catalog or hub id."""
 
@@ -162,6 +168,22 @@ class Option:
     blocked_by: tuple[str, ...]
     reasons: tuple[Reason, ...]
     estimates: Mapping[str, Estimate]
+    runnable: bool = True
+    """Whether this version of okakae can carry it out; advice does not depend on it."""
+    base_why: str = ""
+    """Why this base model: size, language, licence; empty where the catalog does not hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """Two roads to try on the same questions before anything is decided."""
+
+    compare: tuple[str, str]
+    """Their names as `okakae plan --option` takes them."""
+    questions: int
+    detectable_difference: float
+    cost_jpy: Estimate | None
+    """Building both and answering once a day for a year at most; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +198,8 @@ class Recommendation:
     knowledge: KnowledgeStamp
     first_steps: tuple[str, ...] = ()
     """What to do before or instead of building, in order (the escalation, a pilot …)."""
+    pilot: Pilot | None = None
+    """Where the evidence does not separate the first two approaches: what to measure first."""
     schema_version: int = SCHEMA_VERSION
 
 

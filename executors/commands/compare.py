@@ -68,12 +68,12 @@ def candidate_plans(
     answers: Path, sets: tuple[str, ...], folder: Path, session: Session, *, resume: bool = False
 ) -> tuple[tuple[Path, ...], dict[str, Any]]:
     """Plans for prompting, RAG and the best runnable tuning, as the recommendation ranks them."""
-    from executors.compare.candidates import advise, can_run, planned
+    from executors.compare.candidates import advise, planned
 
     advised = advise(session, answers, sets)
     paths: dict[str, Path] = {}
     for option in advised.recommendation.options:
-        if not option.blocked_by and can_run(option) and option.approach not in paths:
+        if not option.blocked_by and option.runnable and option.approach not in paths:
             paths[option.approach], _ = planned(option, advised, folder, resume=resume)
     if not paths:
         raise UsageError("nothing-recommended")

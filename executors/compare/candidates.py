@@ -9,7 +9,7 @@ from pathlib import Path
 from advisor.answers import Gathered, gather
 from advisor.errors import UsageError
 from advisor.needs import needs
-from advisor.plan import EXECUTORS, METHODS, load_plan, make_plan, save_plan
+from advisor.plan import load_plan, make_plan, save_plan
 from advisor.recommend import recommend
 from advisor.session import Session
 from advisor.types import Needs, Option, Plan, Recommendation
@@ -31,11 +31,6 @@ def advise(
     gathered = gather(session, answers, sets, need=need)
     wanted = needs(gathered.answers, gathered.machine, gathered.data)
     return Advised(gathered, wanted, recommend(wanted))
-
-
-def can_run(option: Option) -> bool:
-    """Whether this version has an executor for it."""
-    return option.approach in EXECUTORS and option.method in (None, *METHODS)
 
 
 def planned(option: Option, advised: Advised, folder: Path, *, resume: bool) -> tuple[Path, Plan]:

@@ -15,7 +15,7 @@ from advisor.session import Session
 from advisor.texts import has_text
 from advisor.types import Approach, Option, Plan, Recommendation
 from executors.apply import Asking, Checked, check_plan
-from executors.compare.candidates import Advised, can_run, planned
+from executors.compare.candidates import Advised, planned
 from executors.compare.roads import Road
 from executors.compare.run import finish, freeze, record
 from executors.compare.spent import price_unknown, spent
@@ -91,7 +91,7 @@ def steps_of(recommendation: Recommendation, goal: str, session: Session) -> lis
     """The advice's order, each step with its best open option or the reason it is left out."""
     steps = []
     for approach in ORDER:
-        options = [o for o in recommendation.options if o.approach == approach and can_run(o)]
+        options = [o for o in recommendation.options if o.approach == approach and o.runnable]
         free = [option for option in options if not option.blocked_by]
         best = next(iter([*free, *options]), None)
         name = str((best.method if best else None) or approach)

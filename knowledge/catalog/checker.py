@@ -172,6 +172,7 @@ def _wanted_texts() -> Iterator[tuple[str, str, str]]:
     for id_, question in load("questions").items():
         names = ("text", "why", *(f"choice.{choice}" for choice in question.choices))
         yield from (("questions", id_, f"question.{id_}.{name}") for name in names)
+        yield "questions", id_, f"wizard.label.{id_}"
     for kind, singular, names in (
         ("settings", "setting", ("text", "why")),
         ("licences", "licence", ("name", "conditions")),
@@ -258,7 +259,12 @@ def _rules() -> Parts:
             yield Finding("rules", id_, f"finding.condition-{fault}", values)
         if not faults and fires(id_) is None:
             yield Finding("rules", id_, "finding.never-fires")
-        for road in (*rule.effects, *rule.blocks):
+        for name, ends in rule.ramp.items():
+            if facts.get(name) != "number":
+                yield Finding("rules", id_, "finding.condition-no-fact", {"fact": name})
+            elif len(ends) != 2 or ends[0] == ends[1] or min(ends) <= 0:
+                yield Finding("rules", id_, "finding.condition-never", {"fact": name})
+        for road in (*rule.effects, *rule.prior, *rule.blocks):
             if road not in APPROACHES and road not in forms:
                 yield Finding("rules", id_, "finding.no-such", {"field": "effects", "ref": road})
         for name, refs in (("sources", rule.sources), ("against", rule.against)):
@@ -275,8 +281,14 @@ _ANSWERED: Mapping[str, str] = {
     "confidential": "confidential",
     "skills": "skills",
 }
-_YES_NO = ("citations", "has_documents", "frontier", "long_tail")
+_YES_NO = ("citations", "has_documents", "frontier", "per_person")
+_CODED: Mapping[str, tuple[str, ...]] = {
+    "breadth": ("narrow", "medium", "broad"),
+    "shift": ("in_domain", "out_of_domain"),
+}
 _NUMBERS = (
+    "changes_per_year",
+    "labels_per_class",
     "n_examples",
     "n_classes",
     "corpus_tokens",
@@ -298,6 +310,7 @@ def rule_facts() -> Facts:
         name: questions[id_].choices for name, id_ in _ANSWERED.items() if id_ in questions
     }
     facts |= {name: (True, False) for name in _YES_NO}
+    facts |= _CODED
     return facts | dict.fromkeys(_NUMBERS, "number")
 
 

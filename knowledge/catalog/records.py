@@ -219,7 +219,8 @@ class Method:
 class Rule:
     """What moves a road up or down; text `rule.<id>`.
 
-    `when` is a structured condition; `effects` are log-odds by approach or by one of its forms.
+    `when` is a structured condition. `effects` are log-odds by approach or by one of its forms,
+    fitted to the studies from `prior` by `python -m bench evidence --fit`.
     """
 
     id: str
@@ -227,6 +228,13 @@ class Rule:
     date: str
     when: Mapping[str, Any]
     effects: Mapping[str, float] = field(default_factory=dict)
+    prior: Mapping[str, float] = field(default_factory=dict)
+    """Direction and relative size of an effect before any fitting, in units of its strength."""
+    ramp: Mapping[str, Any] = field(default_factory=dict)
+    """Fact → (the value at which the rule says nothing, the value from which it counts in full);
+    between them its share grows with the logarithm."""
+    unknown: float = 0.5
+    """The share where a fact of the ramp is not known."""
     strength: Literal["A", "B", "C", "D"] = "D"
     sources: tuple[str, ...] = ()
     against: tuple[str, ...] = ()

@@ -184,8 +184,14 @@ _ABOUT = re.compile(
 _QUOTES = re.compile(r"[「『\"'“‘`]\s*$")
 
 
+_DENIED = re.compile(r"(?i:\b(?:do not|don'?t|never|must not|should not|cannot)\s+)$")
+_SAFETY = re.compile(r"(?i:\b(?:safety|warning|assembly|operating|care|washing|driving|cooking)\b)")
+
+
 def speaks_to_a_model(found: str, before: str, after: str) -> bool:
     """An order to a model, and not a sentence that quotes one to warn of it."""
+    if _DENIED.search(before) or _SAFETY.search(found):
+        return False
     quoted = bool(_QUOTES.search(before[-3:]))
     return not (_ABOUT.search(before) or (quoted and _ABOUT.search(after)))
 

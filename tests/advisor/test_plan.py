@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import write_company
 
-from advisor.errors import UsageError
+from advisor.errors import MachineError, UsageError
 from advisor.plan import (
     blocking,
     data_root,
@@ -276,8 +276,28 @@ def test_options_are_found_by_rank_and_name() -> None:
 def test_what_this_version_cannot_run_is_said(
     folder: Path, approach: str, method: str | None
 ) -> None:
-    with pytest.raises(UsageError, match="option-not-runnable"):
+    with pytest.raises(MachineError, match="option-not-runnable") as caught:
         planned(folder, option=option(approach, method))
+    assert caught.value.exit_code == 4
+
+
+def test_pairs_alone_cannot_be_searched_yet(folder: Path) -> None:
+    with pytest.raises(MachineError, match="pairs-not-searchable"):
+        planned(folder, option=option("rag", runnable=False))
+
+
+def test_the_plan_takes_the_first_road_that_this_version_can_carry_out() -> None:
+    options = (
+        option("prompting", rank=1, variant="whole_corpus", runnable=False),
+        option("hybrid", rank=2, runnable=False),
+        option("rag", rank=3),
+        option("prompting", rank=4, variant="few_shot"),
+    )
+    found = Recommendation("prompting", "2027-05-01", options, (), (), KnowledgeStamp("1", "1"))
+    assert find_option(found, None).rank == 3
+    assert find_option(found, "prompting").rank == 4, "what can be run is meant"
+    assert find_option(found, "whole_corpus").rank == 1
+    assert find_option(found, "1").rank == 1
 
 
 def test_a_plan_and_its_run_inside_the_data_leave_it_valid(folder: Path) -> None:

@@ -14,7 +14,7 @@ from advisor.render_advice import wrap
 
 OPTION_FIELDS = {
     *("rank", "approach", "method", "variant", "base_model", "place", "score", "confidence"),
-    *("blocked_by", "reasons", "estimates"),
+    *("blocked_by", "reasons", "estimates", "runnable"),
 }
 
 
@@ -41,7 +41,10 @@ def test_json_is_one_document_of_the_promised_form(handbook):
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document["schema_version"] == 1
-    assert document["chosen"] == document["options"][0]["approach"] == "rag"
+    assert document["chosen"] == document["options"][0]["approach"] == "prompting"
+    assert document["options"][0]["variant"] == "whole_corpus", "a page fits into the prompt"
+    assert document["options"][0]["runnable"] is False
+    assert document["pilot"] is None
     assert set(document["knowledge"]) == {"version", "sha256"}
     for option in document["options"]:
         assert set(option) >= OPTION_FIELDS
@@ -67,7 +70,7 @@ def test_the_page_fits_the_screen(handbook, columns, lang, chosen):
 def test_a_set_value_wins_over_the_file(handbook):
     args = ("--answers", str(handbook), "--json", "--no-input", "--set", "goal=style_or_tone")
     document = json.loads(call(*args).stdout)
-    assert document["chosen"] != "rag"
+    assert "facts-look-them-up" not in {r["rule"] for r in document["options"][0]["reasons"]}
 
 
 def test_contradictions_end_with_the_contracts_code_and_no_traceback(handbook):

@@ -48,7 +48,7 @@ def test_the_whole_questionnaire_fits_the_screen_and_ends_with_the_next_command(
     child.send(EMPTY_LINE + "３０，０００" + ENTER)  # Ctrl-U empties the line
     child.expect_exact("30,000")
     child.expect_exact("第一候補です" if lang == "ja" else "From the answers so far")
-    at_list(child, "9 問" if lang == "ja" else "not asked yet: 9", lang)
+    at_list(child, "10 問" if lang == "ja" else "not asked yet: 10", lang)
     child.send(UP + ENTER)  # the last choice: all of them
     child.expect_exact(LEFT)
     review = "回答を確かめてください" if lang == "ja" else "review your answers"
@@ -58,7 +58,7 @@ def test_the_whole_questionnaire_fits_the_screen_and_ends_with_the_next_command(
         child.send(ENTER)
         child.expect_exact(LEFT)
         asked += 1
-    assert asked == 9
+    assert asked == 10
     child.expect_exact(CHOOSE[lang])
     child.expect_exact(READY)
     child.send(ENTER)
