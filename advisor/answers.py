@@ -217,19 +217,21 @@ def read_data(session: Session, path: str | None) -> DataFacts | None:
     """
     if not path:
         return None
-    from knowledge.corpus.facts import facts
-    from knowledge.corpus.readers import read
+    from advisor.caches import reading_cache
+    from knowledge.corpus.reading import survey
 
     with session.progress(session.t("answers.reading", path=shown_path(path))) as bar:
         try:
-            corpus = read(Path(path), on_file=lambda name: bar.advance(1, name))
+            found = survey(
+                Path(path), on_file=lambda name: bar.advance(1, name), cache=reading_cache()
+            )
         except FileNotFoundError:
             raise UsageError("path-missing", where="data.path", path=path) from None
         except OSError as error:
             raise UsageError(
                 "file-unreadable", where="data.path", path=path, why=error.strerror
             ) from None
-    counted = facts(corpus)
+    counted = found.facts
     if not counted.n_documents and not counted.n_examples:
         raise AnswersError("data-empty", where="data.path", path=path)
     return counted

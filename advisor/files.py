@@ -7,9 +7,11 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from advisor.errors import Fault, MachineError, OkakaeError, UsageError
 from advisor.types import SCHEMA_VERSION
@@ -49,10 +51,36 @@ def write_bytes(path: Path, data: bytes) -> None:
         UsageError: nothing can be written there.
         MachineError: the disk is full.
     """
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A stream whose bytes replace `path` in one step when the block ends well.
+
+    Raises:
+        UsageError, MachineError: as `write_bytes`.
+    """
     try:
-        _write(path, data)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise unwritable(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files nobody else may read; people share runs and plans.
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def unwritable(path: Path, error: OSError) -> OkakaeError:
@@ -76,22 +104,6 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise unwritable(path, error) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes files nobody else may read; people share runs and plans.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -240,8 +240,8 @@ def tree_digest(path: Path) -> tuple[str, int, int]:
     Returns:
         The digest, the number of files and their size in bytes.
     """
-    from knowledge.corpus.readers import walk
     from knowledge.corpus.source import name_below
+    from knowledge.corpus.walking import walk
 
     root = path if path.is_dir() else path.parent
     named = [(name_below(file, root), file) for file in walk(path)]

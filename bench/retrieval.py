@@ -31,7 +31,7 @@ from executors.rag.index import RagIndex, build_index
 from executors.rag.retrieve import MODES, Retriever, distinct
 from executors.rag.store import index_bytes, save_index
 from executors.rag.system import RagSystem
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 
 SETS: Mapping[str, tuple[str, str]] = {
     "handbook_ja": ("ja", "qa_dev.jsonl"),

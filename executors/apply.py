@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.caches import reading_cache
 from advisor.detect import machine
 from advisor.errors import (
     Fault,
@@ -29,7 +30,7 @@ from executors.goals import for_goal
 from executors.hardware import forget_peak_ram, peak_ram_gib
 from executors.registry import executor
 from executors.rundir import DATA_FILE, RunDir, new_run_path
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 from knowledge.corpus.splits import Split, split
 from knowledge.corpus.types import Corpus, Example
 
@@ -226,7 +227,7 @@ def load_data(plan: Plan, root: Path | None, session: Session) -> RunData:
     if root is None:
         return RunData(Corpus(Path(), (), (), (), ""), Split(train=(), validation=(), test=()))
     session.say("apply.reading", path=root.name)
-    corpus = read(root)
+    corpus = read(root, cache=reading_cache())
     if not corpus.documents and not corpus.examples:
         raise RunError("data-empty", where=str(root), path=str(root))
     parts = split(

@@ -15,6 +15,7 @@ from advisor.session import Session
 from advisor.texts import set_lang
 from advisor.types import KnowledgeStamp, Plan, PlanInput
 
+os.environ["OKAKAE_READ_CACHE"] = "off"  # made files live for one test
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the hub's library is first imported
 for folder in ("", "executors"):  # made.py and tiny.py, from every room
     sys.path.insert(0, str(Path(__file__).parent / folder))

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
+from knowledge.corpus.languages import character_counts
 from knowledge.corpus.source import excerpt, ranges, refuse
 from knowledge.corpus.types import Problem
 
@@ -168,26 +171,27 @@ def _utf8_share(data: bytes) -> float:
 
 def plausibility(text: str) -> float:
     """How much the non-ASCII part reads like Japanese: 1 is prose, below 0.5 another encoding."""
-    characters = _NON_ASCII.findall(text)
-    if not characters:
+    characters = {c: n for c, n in character_counts(text).items() if c > "\x7f"}
+    total = sum(characters.values())
+    if not total:
         return 1.0
     if _half_width_kana_only(text, characters):
         return 0.95
-    score = 0.0
-    for c in characters:
-        if "ぁ" <= c <= "ヿ" or c in "、。「」・（）％：＝／！？〜～　" or "０" <= c <= "ｚ":
-            score += 1.0
-        elif "一" <= c <= "鿿":
-            score += 0.9 if _first_level(c) else 0.35
-        elif _HALF_KANA.match(c):
-            score += 0.55
-        else:
-            score += 0.3
-    score -= 2.0 * len(_BAD_DAKUTEN.findall(text))
-    return score / len(characters)
+    score = sum(n * _likeness(c) for c, n in characters.items())
+    return (score - 2.0 * len(_BAD_DAKUTEN.findall(text))) / total
 
 
-def _half_width_kana_only(text: str, characters: list[str]) -> bool:
+@cache
+def _likeness(c: str) -> float:
+    """How usual one character is in Japanese text."""
+    if "ぁ" <= c <= "ヿ" or c in "、。「」・（）％：＝／！？〜～　" or "０" <= c <= "ｚ":
+        return 1.0
+    if "一" <= c <= "鿿":
+        return 0.9 if _first_level(c) else 0.35
+    return 0.55 if _HALF_KANA.match(c) else 0.3
+
+
+def _half_width_kana_only(text: str, characters: Mapping[str, int]) -> bool:
     """Names as banks write them: voicing marks where they belong, little punctuation.
 
     EUC-JP kana read as half-width kana are every other character ､ or ･; its kanji put voicing
@@ -195,7 +199,8 @@ def _half_width_kana_only(text: str, characters: list[str]) -> bool:
     """
     if not all(_HALF_KANA.match(c) for c in characters) or _BAD_DAKUTEN.search(text):
         return False
-    return sum(c in "｡｢｣､･" for c in characters) < 0.2 * len(characters)
+    marks = sum(characters.get(c, 0) for c in "｡｢｣､･")
+    return marks < 0.2 * sum(characters.values())
 
 
 def _first_level(kanji: str) -> bool:

@@ -100,6 +100,7 @@ class Tally:
                 f"{self.unit} {ranges(rows)}",
                 {"n": len(rows), **self._values[id_]},
                 self._shown[id_],
+                tuple(f"{self.unit} {row}" for row in rows),
             )
             for id_, rows in self._rows.items()
         ]

@@ -10,22 +10,45 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
+from knowledge.corpus.languages import character_counts, is_letter
 from knowledge.corpus.source import excerpt
 from knowledge.corpus.types import Problem
 
+_REPLACEMENT = re.compile("\ufffd")
+# Typographic quotes and accents of UTF-8 read as Windows-1252, or as CP932.
+_DOUBLE_QUOTES = re.compile(
+    r"â€[\x80-\x9f\u2018-\u203a\u0152\u0153\u0160-\u017e™˜œ¦]|Ã[\x80-\xbf¢]|Â[\xa0-\xbf]|窶[ｦ-ﾟ弩彭徃亙廊彡]?"
+)
 _CID = re.compile(r"\(cid:\d+\)")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 # What the lead bytes E2–E6 of UTF-8 become when read as CP932 (縺 繧 繝 …) or as Latin-1.
 _DOUBLE_CP932 = re.compile(r"[縺繧繝譁蜿莉蛟譛險髢逕]|・[ｽ､｡]")
 _DOUBLE_LATIN = re.compile(r"[ãäåæçèé][\x80-\xbf€-™¡-¿Œ-Ÿ]")
-_LETTER = re.compile(r"[^\W\d_]")
 _EXPECTED = {
     *("LATIN", "CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "HANGUL", "FULLWIDTH", "HALFWIDTH"),
     *("MATHEMATICAL", "SCRIPT", "DOUBLE", "BLACK", "PLANCK", "MODIFIER", "CIRCLED"),
 }
+
+# Kind, what every such text holds (a string, or a class of characters), how it looks, from which
+# share on.
+_KINDS = (
+    ("cid", "(cid:", _CID, 0.002),
+    ("double", "[âÃÂ]", _DOUBLE_QUOTES, 0.0),
+    ("double", "窶", _DOUBLE_QUOTES, 0.0),
+    ("replacement", "\ufffd", _REPLACEMENT, 0.002),
+    ("double", "[縺繧繝譁蜿莉蛟譛險髢逕・]", _DOUBLE_CP932, 0.08),
+    ("double", "[ãäåæçèé]", _DOUBLE_LATIN, 0.03),
+    ("private", _PRIVATE.pattern, _PRIVATE, 0.01),
+)
+
+
+@cache
+def _marks(mark: str) -> Callable[[str], object]:
+    return cache(re.compile(mark).match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +74,38 @@ def _script(character: str) -> str:
 
 def garbling(text: str) -> Garbling | None:
     """The main way in which `text` is garbled, or None when it reads as written."""
-    total = max(1, len("".join(text.split())))
-    for kind, pattern, least in (
-        ("cid", _CID, 0.002),
-        ("replacement", re.compile("\ufffd"), 0.002),
-        ("double", _DOUBLE_CP932, 0.08),
-        ("double", _DOUBLE_LATIN, 0.03),
-        ("private", _PRIVATE, 0.01),
-    ):
+    counts = character_counts(text)
+    total = max(1, sum(n for character, n in counts.items() if not character.isspace()))
+    for kind, mark, pattern, least in _KINDS:
+        # Most texts hold no such character at all: searching them would only take time.
+        if mark not in text if kind == "cid" else not any(map(_marks(mark), counts)):
+            continue
         found = pattern.findall(text)
         weight = sum(map(len, found)) if kind == "cid" else len(found)
-        if found and weight / total >= least and (kind == "cid" or len(found) >= 2):
+        if found and weight / total >= least and (not least or kind == "cid" or len(found) >= 2):
             return Garbling(kind, len(found), weight / total, _around(text, pattern))
-    return _mixed_scripts(text)
+    return _undecoded(text) or _mixed_scripts(text)
+
+
+# Text that was never turned back into letters: one run of any of these is no accident.
+_UNDECODED = (
+    ("escapes", "\\u", re.compile(r"(?:\\u[0-9a-fA-F]{4}){4,}")),
+    ("entities", "&#", re.compile(r"(?:&(?:amp;)?#\d{2,6};\s?){4,}")),
+    ("entities", "&amp;", re.compile(r"&amp;(?:#\d{2,6}|amp|quot|nbsp|lt|gt);")),
+    ("iso-2022-jp", "$B", re.compile(r"\$B(?:[!-~]{2}){3,}\(B")),
+    ("quoted-printable", "=E", re.compile(r"(?:=[0-9A-F]{2}){6,}")),
+    ("question marks", "????", re.compile(r"(?:\?{5,}[^\n]{0,6}){2,}|\?{9,}")),
+    ("boxes", "□", re.compile(r"(?:[□]+[^\n□]{1,4}){4,}[□]")),
+    ("boxes", "〓", re.compile(r"〓{2,}")),
+)
+
+
+def _undecoded(text: str) -> Garbling | None:
+    for kind, mark, pattern in _UNDECODED:
+        if mark in text and (found := pattern.findall(text)):
+            share = sum(map(len, found)) / len(text)
+            return Garbling(kind, len(found), share, _around(text, pattern))
+    return None
 
 
 def _mixed_scripts(text: str) -> Garbling | None:
@@ -72,16 +114,26 @@ def _mixed_scripts(text: str) -> Garbling | None:
     Measured on a Japanese PDF without a usable map: 6 to 12 scripts a page and 20–60 % of the
     letters; pages in good Japanese, English, Russian or Greek have none or one.
     """
-    letters = [c for c in text if ord(c) > 0x24F and (_LETTER.match(c) or _script(c) in _ODD)]
-    odd = [c for c in letters if _script(c) not in _EXPECTED]
-    scripts = Counter(map(_script, odd))
-    share = len(odd) / max(1, len(_LETTER.findall(text)))
+    characters = character_counts(text)
+    odd = {c: n for c, n in characters.items() if ord(c) > 0x24F and _is_odd(c)}
+    scripts: Counter[str] = Counter()
+    for character, n in odd.items():
+        scripts[_script(character)] += n
+    letters = sum(n for c, n in characters.items() if is_letter(c))
+    share = sum(odd.values()) / max(1, letters)
     several = sum(1 for n in scripts.values() if n >= 2) >= 3
     if (several and share >= 0.03) or (len(scripts) >= 6 and share >= 0.01):
-        start = text.index(odd[0])
+        start = min(text.index(character) for character in odd)
         shown = excerpt(text[max(0, start - 5) : start + 80])
-        return Garbling("scripts", len(odd), share, shown)
+        return Garbling("scripts", sum(odd.values()), share, shown)
     return None
+
+
+@cache
+def _is_odd(character: str) -> bool:
+    """A letter of a script that Japanese and European business papers do not use."""
+    name = _script(character)
+    return (is_letter(character) or name in _ODD) and name not in _EXPECTED
 
 
 _ODD = {"UNASSIGNED", "COMBINING"}

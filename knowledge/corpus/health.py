@@ -1,138 +1,77 @@
-"""What is wrong with the material as a whole: copies, contradictions, open slots, injections."""
+"""What is wrong with the content of one file: open slots, commands to a model, personal data."""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
-from knowledge.corpus.near_duplicates import earlier_neighbours, grams, jaccard, normalised
+from knowledge.corpus.patterns import KINDS, ORDERS, Hit, masked, scan, unveiled
 from knowledge.corpus.source import excerpt
-from knowledge.corpus.types import Document, Example, Problem
+from knowledge.corpus.types import Document, Example, Problem, Severity
 
+_GRAVE = {
+    *("My Number", "payment card", "bank account", "IBAN", "US social security number"),
+    *("driving licence", "passport"),
+}
 _MOST_SHOWN = 3
-_DIGITS = re.compile(r"\d+")
-# Answers of the same question that differ only this much are the same answer in other words.
-_SAME_ANSWER = 0.8
-
-
-@cache
-def _patterns(name: str) -> re.Pattern[str]:
-    text = files("knowledge.corpus").joinpath("patterns.toml").read_text("utf-8")
-    parts = tomllib.loads(text)[name]["patterns"]
-    # A leading (?i) would hold for the whole alternation; it belongs to its own part.
-    return re.compile("|".join(_scoped(part) for part in parts))
-
-
-def _scoped(pattern: str) -> str:
-    return f"(?i:{pattern[4:]})" if pattern.startswith("(?i)") else f"(?:{pattern})"
+_PART = "\n\n"
+# Characters on either side of a finding that its excerpt shows.
+_AROUND = (10, 60)
 
 
 def document_problems(document: Document) -> list[Problem]:
-    """Unfilled slots and text that speaks to the model, in one document."""
-    return _in_text([(s.where, s.text) for s in document.sections])
+    """What the patterns find in one document, by the page, sheet or heading it stands under."""
+    record = "" if document.id == document.source else document.id
+    names = [_named(s.where, s.headings, record) for s in document.sections]
+    return _found([s.text for s in document.sections], names)
+
+
+def _named(where: str, headings: Sequence[str], record: str) -> str:
+    return " ".join(filter(None, (record, where or " > ".join(headings[-1:]))))
 
 
 def text_problems(examples: Sequence[Example]) -> list[Problem]:
-    """Unfilled slots and text that speaks to the model, in the examples of one file."""
-    return _in_text([(e.where, f"{e.prompt}\n{e.completion}") for e in examples])
+    """What the patterns find in the examples of one file, by their rows."""
+    texts = [f"{example.prompt}\n{example.completion}" for example in examples]
+    return _found(texts, [example.where for example in examples])
 
 
-def repetitions(
-    examples: Sequence[Example],
-) -> tuple[dict[str, list[Problem]], list[Problem]]:
-    """Copies and contradictions: inside each file by its name, and those between files.
-
-    Each example counts once within its file, for the worst that holds of it: an exact copy, one
-    question with another answer, a copy in other clothes.
-    """
-    near = earlier_neighbours([e.prompt for e in examples])
-    inside: dict[str, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
-    between: dict[str, list[Pair]] = defaultdict(list)
-    for index, earlier in enumerate(near):
-        source = examples[index].source
-        own = [i for i in earlier if examples[i].source == source]
-        others = [i for i in earlier if examples[i].source != source]
-        if (found := _repetition(examples, index, own)) is not None:
-            inside[source][found[0]].append((examples[found[1]], examples[index]))
-        if (found := _repetition(examples, index, others)) is not None:
-            between[found[0]].append((examples[found[1]], examples[index]))
-    notes = {source: _told(pairs, "{e.where}") for source, pairs in inside.items()}
-    return notes, _told(between, "{e.source} {e.where}")
-
-
-Pair = tuple[Example, Example]
-
-
-def _told(pairs: Mapping[str, Sequence[Pair]], place: str) -> list[Problem]:
-    return [
-        Problem(
-            id_,
-            "warn",
-            _places(f"{place.format(e=b)} = {place.format(e=a)}" for a, b in found),
-            {"n": len(found)},
-            excerpt(found[0][1].prompt),
-        )
-        for id_, found in pairs.items()
-    ]
+def _found(texts: Sequence[str], places: Sequence[str]) -> list[Problem]:
+    """One problem for each kind, with every place; texts are searched together, which is faster."""
+    whole = _PART.join(texts)
+    starts = list(accumulate((len(text) + len(_PART) for text in texts), initial=0))
+    by_kind: dict[str, list[Hit]] = defaultdict(list)
+    for hit in scan(whole):
+        by_kind[hit.kind].append(hit)
+    for part, text in enumerate(texts):
+        # Letters with invisible characters or spaces between them are meant for a model alone.
+        if (shown := unveiled(text)) != text:
+            for hit in scan(shown, (ORDERS,)):
+                at = starts[part]
+                by_kind[ORDERS].append(Hit(ORDERS, hit.name, at, at + 1))
+    problems = []
+    for kind in KINDS:
+        if not (hits := by_kind.get(kind)):
+            continue
+        parts = list(dict.fromkeys(bisect_right(starts, hit.start) - 1 for hit in hits))
+        names = [places[part] for part in parts]
+        types = Counter(hit.name for hit in hits)
+        values = {"n": len(parts), "types": dict(types.most_common())}
+        shown = masked(whole[max(0, hits[0].start - _AROUND[0]) : hits[0].end + _AROUND[1]])
+        where = _places(names)
+        severity = _severity(kind, types)
+        problems.append(Problem(kind, severity, where, values, excerpt(shown), tuple(names)))
+    return problems
 
 
-def _in_text(texts: Iterable[tuple[str, str]]) -> list[Problem]:
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    count: dict[str, int] = defaultdict(int)
-    listed = list(texts)
-    for id_, name in (
-        ("unfilled-placeholder", "placeholders"),
-        ("instruction-like-text", "instructions"),
-    ):
-        pattern = _patterns(name)
-        for where, text in listed:
-            hits = list(pattern.finditer(text))
-            if hits:
-                count[id_] += 1
-                start = max(0, hits[0].start() - 10)
-                found[id_].append((where, excerpt(text[start : start + 80])))
-    return [
-        Problem(id_, "warn", _places(w for w, _ in hits), {"n": count[id_]}, hits[0][1])
-        for id_, hits in found.items()
-    ]
+def _severity(kind: str, types: Mapping[str, int]) -> Severity:
+    """A mail address or a name stands in many papers with good reason; an account does not."""
+    return "info" if kind == "personal-data" and not _GRAVE & types.keys() else "warn"
 
 
-def _places(wheres: Iterable[str]) -> str:
+def _places(wheres: Sequence[str]) -> str:
     listed = [where for where in dict.fromkeys(wheres) if where]
     more = "; ..." if len(listed) > _MOST_SHOWN else ""
     return "; ".join(listed[:_MOST_SHOWN]) + more
-
-
-def _repetition(
-    examples: Sequence[Example], index: int, earlier: Sequence[int]
-) -> tuple[str, int] | None:
-    """What this example repeats, worst first; each example counts once."""
-    this = examples[index]
-    same = [i for i in earlier if examples[i].kind == this.kind]
-    for i in same:
-        if (examples[i].prompt, examples[i].completion) == (this.prompt, this.completion):
-            return "exact-duplicate", i
-    key = normalised(this.prompt)
-    if this.kind != "rewrite":
-        for i in same:
-            if normalised(examples[i].prompt) == key and not _same_answer(examples[i], this):
-                return "contradiction", i
-    for i in same:
-        # "30日" and "28日" are different questions however alike they look.
-        digits = sorted(_DIGITS.findall(normalised(examples[i].prompt)))
-        if digits == sorted(_DIGITS.findall(key)) and _same_answer(examples[i], this):
-            return "near-duplicate", i
-    return None
-
-
-def _same_answer(a: Example, b: Example) -> bool:
-    one, other = normalised(a.completion), normalised(b.completion)
-    if one == other:
-        return True
-    if a.kind == "labelled" or sorted(_DIGITS.findall(one)) != sorted(_DIGITS.findall(other)):
-        return False
-    return jaccard(grams(one), grams(other)) >= _SAME_ANSWER

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from knowledge.corpus.encoding import decode
 from knowledge.corpus.source import Reading, SourceFile
 from knowledge.corpus.tables import Cell, Grid, whole_table
-from knowledge.corpus.types import Section
+from knowledge.corpus.types import Problem, Section
 
 _CHARSET = re.compile(rb"<meta[^>]+?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
@@ -35,23 +36,48 @@ _DEEPEST = 300
 
 def read_html(file: SourceFile) -> Reading:
     """A page as sections under its headings; its title is the `<title>`, else the first heading."""
+    sections, decoded = page_sections(file.data)
+    first = next((s.headings[0] for s in sections if s.headings), "")
+    reading = Reading("html", decoded.encoding, problems=list(decoded.problems))
+    reading.documents = file.document(sections, title=decoded.title or first)
+    return reading
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What a page says of itself: its encoding, what was wrong with it, its `<title>`."""
+
+    encoding: str
+    problems: tuple[Problem, ...]
+    title: str = ""
+
+
+def page_sections(data: bytes, declared: str | None = None) -> tuple[list[Section], PageText]:
+    """The sections of a page, for files, e-books and mails.
+
+    Args:
+        data: the page's bytes.
+        declared: the encoding that a header around the page names.
+
+    Raises:
+        Refused: the bytes are not text.
+    """
     from lxml import html
 
-    declared = _CHARSET.search(file.data[:4096])
-    decoded = decode(file.data, declared[1].decode("ascii", "ignore") if declared else None)
-    reading = Reading("html", decoded.encoding, problems=list(decoded.problems))
+    named = _CHARSET.search(data[:4096])
+    if declared is None and named is not None:
+        declared = named[1].decode("ascii", "ignore")
+    decoded = decode(data, declared)
     text = _XML_DECLARATION.sub("", decoded.text)
     if not text.strip():
-        return reading
+        return [], PageText(decoded.encoding, decoded.problems)
     root = html.document_fromstring(text, parser=html.HTMLParser(huge_tree=False))
     title = _inline(root.findtext(".//title") or "")
     body = root.find("body")
     walk = _Page()
     walk.visit(_main(body if body is not None else root))
     walk.close()
-    first = next((s.headings[0] for s in walk.found if s.headings), "")
-    reading.documents = file.document(walk.found, title=title or first)
-    return reading
+    return walk.found, PageText(decoded.encoding, decoded.problems, title)
 
 
 def _main(body: Any) -> Any:

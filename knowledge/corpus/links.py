@@ -7,31 +7,34 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import TypeVar
 
-from knowledge.corpus.source import Reading, excerpt, ranges
-from knowledge.corpus.types import Document, Example, FileReport, Problem
+from knowledge.corpus.facts import DocumentFacts
+from knowledge.corpus.source import excerpt, ranges
+from knowledge.corpus.types import Document, Example, Problem
 
 Notes = dict[str, list[Problem]]
+# Whole documents, or what was counted of them: only names matter here.
+D = TypeVar("D", Document, DocumentFacts)
 
 
 def linked(
-    readings: Sequence[Reading], reports: Sequence[FileReport]
-) -> tuple[tuple[Document, ...], tuple[Example, ...], Notes]:
-    """All documents and examples with ids that are unique and lead somewhere; notes by file."""
+    documents: Sequence[D], records: Set[int], examples: Sequence[Example]
+) -> tuple[tuple[D, ...], tuple[Example, ...], Notes]:
+    """All documents and examples with ids that are unique and lead somewhere; notes by file.
+
+    Args:
+        documents: in reading order.
+        records: the `id()` of those that are records of a corpus.jsonl.
+        examples: in reading order.
+    """
     notes: Notes = defaultdict(list)
-    records = {
-        id(document)
-        for reading, report in zip(readings, reports, strict=True)
-        for document in reading.documents
-        if reading.kind in ("json", "jsonl") and document.id != report.path
-    }
-    kept = without_origins([d for r in readings for d in r.documents], records, notes)
-    documents = _unique_documents(kept)
-    examples = _unique_examples([e for r in readings for e in r.examples])
-    return tuple(documents), tuple(resolve_links(examples, documents, notes)), notes
+    kept = _unique_documents(without_origins(documents, records, notes))
+    unique = _unique_examples(examples)
+    return tuple(kept), tuple(resolve_links(unique, kept, notes)), notes
 
 
-def _unique_documents(documents: Sequence[Document]) -> list[Document]:
+def _unique_documents(documents: Sequence[D]) -> list[D]:
     """Of two records with one id the second takes its file's name before its own."""
     seen: set[str] = set()
     unique = []
@@ -53,7 +56,7 @@ def _unique_examples(examples: Sequence[Example]) -> list[Example]:
 
 
 def resolve_links(
-    examples: Sequence[Example], documents: Sequence[Document], notes: Notes
+    examples: Sequence[Example], documents: Sequence[D], notes: Notes
 ) -> list[Example]:
     """Examples with the ids of documents that exist; what could not be found goes to `notes`.
 
@@ -83,7 +86,7 @@ def _plain(id_: str) -> str:
     return unicodedata.normalize("NFC", id_).replace("\\", "/").removeprefix("./")
 
 
-def _by_end(documents: Sequence[Document]) -> dict[str, str]:
+def _by_end(documents: Sequence[D]) -> dict[str, str]:
     """Every ending of a path (with and without extension) that only one document has."""
     ends: dict[str, set[str]] = defaultdict(set)
     for document in documents:
@@ -103,9 +106,7 @@ def _problem(found: Sequence[tuple[Example, str]]) -> Problem:
     return Problem("unknown-document", "warn", f"{unit} {ranges(rows)}", values, excerpt(shown))
 
 
-def without_origins(
-    documents: Sequence[Document], records: Set[int], notes: Notes
-) -> list[Document]:
+def without_origins(documents: Sequence[D], records: Set[int], notes: Notes) -> list[D]:
     """Leave out files whose text is already there as records of a corpus.jsonl.
 
     A record names its file in `source`, or bears its name as `_id`. Read twice, the same text
@@ -116,7 +117,7 @@ def without_origins(
         names.setdefault(record.id, record.id)
         if not record.source.endswith((".jsonl", ".json")):
             names.setdefault(PurePosixPath(record.source).name, record.id)
-    kept: list[Document] = []
+    kept: list[D] = []
     for document in documents:
         path = PurePosixPath(document.id)
         by = names.get(path.name) or names.get(path.stem)

@@ -47,10 +47,14 @@ def earlier_neighbours(
     return _earlier(tuple(texts), threshold)
 
 
-# The health report and the split ask the same of the same rows, one after the other.
+# The parts of a run ask the same of the same rows, one after the other.
 @lru_cache(maxsize=2)
 def _earlier(texts: tuple[str, ...], threshold: float) -> tuple[tuple[int, ...], ...]:
-    keys = [normalised(text) for text in texts]
+    return neighbours_of_keys([normalised(text) for text in texts], threshold)
+
+
+def neighbours_of_keys(keys: Sequence[str], threshold: float) -> tuple[tuple[int, ...], ...]:
+    """The same for texts that are normalised already."""
     distinct = list(dict.fromkeys(keys))
     near = _join([grams(key) for key in distinct], threshold)
     places: dict[str, list[int]] = defaultdict(list)

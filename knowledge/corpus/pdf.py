@@ -1,24 +1,32 @@
-"""PDF by page: its text, pages that are only pictures, text that came out as other letters."""
+"""PDF by page: its text and tables, pages that are only pictures, text without a usable map.
+
+PDFium reads; where a page's fonts have no usable map of characters, pypdf tells what other
+programs would make of it.
+"""
 
 from __future__ import annotations
 
 import io
 import logging
 import re
-import time
 from collections import defaultdict
 from typing import Any
 
-from knowledge.corpus.garbled import garbled_text, garbling
+from knowledge.corpus.garbled import Garbling, garbled_text, garbling
+from knowledge.corpus.pdf_tables import Word, with_tables
 from knowledge.corpus.source import Reading, SourceFile, ranges, refuse
 from knowledge.corpus.types import Problem, Section
 
-# Pages that take long are rare, files made to take for ever are not: reading stops and says so.
-LONGEST_SECONDS = 60.0
 _CJK = "[ぁ-ヿ㐀-鿿々〆！-｠（）]"
 _ENDS_OPEN = re.compile(rf"({_CJK}|[、，])$")
 _STARTS = re.compile(r"^(?![・●■◆○□※\-–•*(（第①-⑳\d])" + _CJK)
 _DATE = re.compile(r"D:(\d{4})(\d{2})(\d{2})")
+# PDFium's sign for a hyphen that a line break put into a word.
+_SOFT_HYPHEN = re.compile("[\x02\ufffe]\r?\n?")
+_PASSWORD = 4
+"""FPDF_ERR_PASSWORD of fpdfview.h."""
+_MOST_SECOND_OPINIONS = 20
+"""Pages of a document that are read twice; its fonts are the same on the others."""
 
 
 def read_pdf(file: SourceFile) -> Reading:
@@ -27,78 +35,118 @@ def read_pdf(file: SourceFile) -> Reading:
     Raises:
         Refused: a password is needed, or the file is too damaged to open.
     """
-    reader = _open(file)
+    document = _open(file)
     reading = Reading("pdf")
     if b"%%EOF" not in file.data[-2048:]:
         reading.problems.append(Problem("cut-short", "warn"))
     sections: list[Section] = []
     pages: dict[str, list[int]] = defaultdict(list)
-    started = time.monotonic()
-    total = len(reader.pages)
+    total = len(document)
     for number in range(1, total + 1):
-        if time.monotonic() - started > LONGEST_SECONDS:
-            values = {"page": number - 1, "pages": total, "seconds": round(LONGEST_SECONDS)}
-            where = f"page {number}-{total}"
-            reading.problems.append(Problem("reading-stopped", "warn", where, values))
-            break
-        _page(reader, number, sections, pages, reading)
+        _page(document, number, sections, pages, reading)
     for id_ in ("scanned-page", "unreadable-page"):
         if pages[id_]:
             where, values = f"page {ranges(pages[id_])}", {"n": len(pages[id_]), "pages": total}
             reading.problems.append(Problem(id_, "warn", where, values))
-    title, changed = _metadata(reader, sections)
+    if pages["japanese"] and not any(p.id == "garbled-text" for p in reading.problems):
+        reading.problems += _second_opinion(file, pages["japanese"])
+    title, changed = _metadata(document, sections)
     reading.documents = file.document(sections, title=title, modified=changed)
+    document.close()
     return reading
 
 
 def _open(file: SourceFile) -> Any:
-    from pypdf import PdfReader
-    from pypdf.errors import DependencyError, PyPdfError
+    from pypdfium2 import PdfDocument, PdfiumError
 
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        reader = PdfReader(io.BytesIO(file.data), strict=False)
-        # An empty password opens files that only forbid printing or copying.
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise refuse("locked-file")
-        len(reader.pages)
-    except DependencyError:
-        # AES needs pypdf[crypto]; without it an owner's lock cannot be told from a reader's.
-        raise refuse("locked-file") from None
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise refuse("damaged-file", why=str(error)[:120] or type(error).__name__) from None
-    return reader
+        return PdfDocument(file.data)
+    except PdfiumError as error:
+        if getattr(error, "err_code", None) == _PASSWORD or "password" in str(error).lower():
+            raise refuse("locked-file") from None
+        raise refuse("damaged-file", why=str(error)[:120]) from None
 
 
 def _page(
-    reader: Any,
+    document: Any,
     number: int,
     sections: list[Section],
     pages: dict[str, list[int]],
     reading: Reading,
 ) -> None:
+    from pypdfium2 import PdfiumError
+
     try:
-        page = reader.pages[number - 1]
-        text = page.extract_text() or ""
-    except Exception:  # pypdf meets broken streams with many kinds of error; one page is lost
+        page = document[number - 1]
+        layer = page.get_textpage()
+        text = _plain(layer.get_text_range())
+    except (PdfiumError, UnicodeError, ValueError):  # one page is lost, the others are not
         pages["unreadable-page"].append(number)
         return
-    text = text.replace("\u2029", "\n").replace("\0", "").strip()
-    if not text:
-        if _has_image(page):
+    if not text.strip():
+        if any(True for _ in page.get_objects(filter=[_image_kind()], max_depth=3)):
             pages["scanned-page"].append(number)
         return
     if (found := garbling(text)) is not None:
         reading.problems.append(garbled_text(found, f"page {number}"))
-    sections.append(Section(joined_lines(text), f"p.{number}"))
+    elif len(re.findall(_CJK, text)) > 0.05 * len(text):
+        pages["japanese"].append(number)
+    for kind, part in with_tables(text, _words(layer, text)):
+        body = part if kind == "table" else joined_lines(part.strip())
+        sections.append(Section(body, f"p.{number}", (), kind))
 
 
-def _has_image(page: Any) -> bool:
+def _plain(text: str) -> str:
+    text = _SOFT_HYPHEN.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\u2029", "\n").replace("\0", "").strip()
+
+
+def _image_kind() -> int:
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
+    return int(FPDF_PAGEOBJ_IMAGE)
+
+
+def _words(layer: Any, text: str) -> list[Word]:
+    """Stretches of text at their places; none where the page has no more of them than lines."""
+    count = layer.count_rects()
+    if count < text.count("\n") + 4:
+        return []
+    found = []
+    for index in range(count):
+        left, bottom, right, top = layer.get_rect(index)
+        words = _plain(layer.get_text_bounded(left, bottom, right, top))
+        found.append(Word(left, bottom, right, top, words))
+    return found
+
+
+def _second_opinion(file: SourceFile, numbers: list[int]) -> list[Problem]:
+    """Pages that programs which trust the file's own character maps read as other letters."""
+    from pypdf import PdfReader
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    found: dict[int, Garbling] = {}
     try:
-        objects = page["/Resources"]["/XObject"].get_object()
-        return any(objects[name].get_object().get("/Subtype") == "/Image" for name in objects)
-    except Exception:  # no resources, or broken ones: no image that could be read
-        return False
+        reader = PdfReader(io.BytesIO(file.data), strict=False)
+        unmapped = [n for n in numbers if _has_unmapped_font(reader.pages[n - 1])]
+        for number in unmapped[:_MOST_SECOND_OPINIONS]:
+            if (garbled := garbling(reader.pages[number - 1].extract_text() or "")) is not None:
+                found[number] = garbled
+    except Exception:  # pypdf fails in many ways on files that PDFium reads; then nobody asks it
+        return []
+    if not found:
+        return []
+    layer = [garbled_text(garbled, f"page {number}") for number, garbled in found.items()]
+    return [*layer, Problem("garbled-text-recovered", "info", f"page {ranges(found)}")]
+
+
+def _has_unmapped_font(page: Any) -> bool:
+    fonts = page.get("/Resources", {}).get("/Font", {})
+    for name in fonts:
+        font = fonts[name].get_object()
+        if font.get("/Subtype") == "/Type0" and "/ToUnicode" not in font:
+            return True
+    return False
 
 
 def joined_lines(text: str) -> str:
@@ -122,14 +170,12 @@ def joined_lines(text: str) -> str:
     return "\n".join(out)
 
 
-def _metadata(reader: Any, sections: list[Section]) -> tuple[str, str | None]:
+def _metadata(document: Any, sections: list[Section]) -> tuple[str, str | None]:
     """Title and date of change; a title that the first page does not show is a leftover."""
-    try:
-        data = reader.metadata or {}
-        title, changed = str(data.get("/Title") or ""), str(data.get("/ModDate") or "")
-    except Exception:  # broken metadata says nothing about the text
-        return "", None
-    shown = "".join(sections[0].text.split()) if sections else ""
+    title = str(document.get_metadata_value("Title") or "")
+    changed = str(document.get_metadata_value("ModDate") or "")
+    first = [s.text for s in sections if sections and s.where == sections[0].where]
+    shown = "".join("".join(first).split())
     known = bool(title.strip()) and "".join(title.split()) in shown
     date = _DATE.match(changed)
     return title if known else "", "-".join(date.groups()) if date else None

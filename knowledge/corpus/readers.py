@@ -1,224 +1,157 @@
-"""A file or folder of a company's material, read: what each file is and which reader takes it."""
+"""One file read: what it is, what came out of it and what is wrong with it; never an error."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import io
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from knowledge.corpus.examples import with_unique_ids
+from knowledge.corpus.facts import DocumentFacts, ExampleFacts, document_facts, example_facts
 from knowledge.corpus.garbled import garbled_text, garbling
-from knowledge.corpus.health import document_problems, repetitions, text_problems
-from knowledge.corpus.links import linked
-from knowledge.corpus.own_work import written_file, written_folder
-from knowledge.corpus.source import Reading, Refused, SourceFile, name_below
-from knowledge.corpus.types import Corpus, FileReport, FileStatus, Problem
+from knowledge.corpus.health import document_problems, text_problems
+from knowledge.corpus.kinds import READERS, claimed_kind, kind_of
+from knowledge.corpus.quality import quality_problems
+from knowledge.corpus.source import Reading, Refused, SourceFile
+from knowledge.corpus.types import Document, Example, FileReport, FileStatus, Problem
 
-_READERS: dict[str, tuple[str, str]] = {
-    "txt": ("plain", "read_text"),
-    "md": ("plain", "read_markdown"),
-    "html": ("html", "read_html"),
-    "pdf": ("pdf", "read_pdf"),
-    "docx": ("word", "read_docx"),
-    "xlsx": ("sheets", "read_xlsx"),
-    "csv": ("delimited", "read_delimited"),
-    "tsv": ("delimited", "read_delimited"),
-    "json": ("records", "read_json"),
-    "jsonl": ("records", "read_jsonl"),
-}
-_SUFFIXES = {
-    **{f".{kind}": kind for kind in _READERS},
-    **{".text": "txt", ".log": "txt", ".markdown": "md", ".htm": "html", ".xhtml": "html"},
-    **{".xlsm": "xlsx", ".tab": "tsv", ".ndjson": "jsonl"},
-}
-_TEXTUAL = {"txt", "md", "html", "csv", "tsv", "json", "jsonl"}
-_SKIPPED = {"thumbs.db", "desktop.ini", "__macosx"}
-_MAGIC = (
-    (b"\x89PNG", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF8", "gif"),
-    (b"{\\rtf", "rtf"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\x7fELF", "program"),
-    (b"MZ", "program"),
-)
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OFFICE = (("word/document.xml", "docx"), ("xl/workbook.xml", "xlsx"))
+DEEPEST = 3
+"""A mail with an archive with a document in it is read; archives nested deeper are not."""
+# Kinds whose pages or parts report garbled text themselves, with their place.
+_OWN_GARBLING = {"pdf"}
 
 
-def read(path: Path, *, on_file: Callable[[str], None] | None = None) -> Corpus:
-    """Read a file, or every file below a folder; hidden and lock files are passed over.
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """Everything that came out of one file."""
+
+    report: FileReport
+    digest: str
+    documents: tuple[Document, ...] = ()
+    document_facts: tuple[DocumentFacts, ...] = ()
+    examples: tuple[Example, ...] = ()
+    example_facts: ExampleFacts = field(default_factory=ExampleFacts)
+
+
+def read_file(path: Path, id_: str) -> list[FileRead]:
+    """Read one file and, after it, the files inside it (an archive's members, attachments).
+
+    Whatever is wrong becomes a line of a report.
 
     Args:
-        path: a file or a folder.
-        on_file: called with each file's name before it is read.
-
-    Raises:
-        FileNotFoundError: `path` does not exist.
+        path: where it lies.
+        id_: its name in the corpus.
     """
-    if not path.exists():
-        raise FileNotFoundError(path)
-    root = path if path.is_dir() else path.parent
-    readings: list[Reading] = []
-    reports: list[FileReport] = []
-    digests: list[str] = []
-    for file_path in walk(path):
-        id_ = name_below(file_path, root)
-        if on_file is not None:
-            on_file(id_)
-        reading, report, digest = read_file(file_path, id_)
-        digests.append(f"{id_}\0{digest}")
-        readings.append(reading)
-        reports.append(report)
-    documents, examples, notes = linked(readings, reports)
-    repeated, between = repetitions(examples)
-    return Corpus(
-        path,
-        documents,
-        examples,
-        tuple(_noted(r, [*notes.get(r.path, []), *repeated.get(r.path, [])]) for r in reports),
-        hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest(),
-        tuple(between),
-    )
-
-
-def _noted(report: FileReport, notes: Sequence[Problem]) -> FileReport:
-    """The report with what came to light once all files were read."""
-    if not notes:
-        return report
-    ids = {note.id for note in notes}
-    worse = any(note.severity != "info" for note in notes) and report.status == "ok"
-    return replace(
-        report,
-        status="warn" if worse else report.status,
-        documents=0 if "already-in-corpus" in ids else report.documents,
-        problems=(*report.problems, *notes),
-    )
-
-
-def walk(path: Path) -> Iterator[Path]:
-    """The files to read, in the order of their paths; what okakae wrote is passed over."""
-    if path.is_file():
-        yield path
-        return
-    found = []
-    for folder, folders, names in os.walk(path):
-        if Path(folder) != path and written_folder(Path(folder), folders, names):
-            folders.clear()
-            continue
-        folders[:] = [name for name in folders if not _passed_over(name)]
-        found += [Path(folder, name) for name in names if not _passed_over(name)]
-    files = (p for p in found if p.is_file() and not written_file(p))
-    yield from sorted(files, key=lambda p: p.as_posix())
-
-
-def _passed_over(name: str) -> bool:
-    lock = name.startswith("~$") or (name.startswith(".~lock.") and name.endswith("#"))
-    return lock or name.startswith(".") or name.lower() in _SKIPPED
-
-
-def read_file(path: Path, id_: str) -> tuple[Reading, FileReport, str]:
-    """Read one file; whatever is wrong with it becomes a line of its report, never an error."""
-    digest = ""
-    kind = PurePosixPath(id_).suffix.lstrip(".").lower() or "unknown"
     try:
         file = SourceFile.open(path, id_)
-        digest = file.digest
-        kind = kind_of(file)
-        reading = _read(file, kind)
     except Refused as refusal:
-        reading = Reading(kind, problems=[refusal.problem])
+        return [refused(id_, refusal.problem)]
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return [refused(id_, Problem("unreadable-file", "error", "", {"why": why}))]
+    return _read_with_members(file)
+
+
+def _read_with_members(file: SourceFile) -> list[FileRead]:
+    kind, reading = _try(file)
+    inside: list[FileRead] = []
+    try:
+        for member in reading.members:
+            if not isinstance(member, SourceFile):
+                inside.append(refused(*member))
+            elif member.depth > DEEPEST:
+                inside.append(refused(member.id, Problem("nested-too-deep", "error")))
+            else:
+                inside += _read_with_members(member)
+    except Exception as error:  # a broken archive may break a library in any way
+        reading.problems.append(_damaged(error))
+    return [_finished(file, kind, reading), *inside]
+
+
+def _try(file: SourceFile) -> tuple[str, Reading]:
+    kind = file.suffix.lstrip(".") or "unknown"
+    try:
+        kind = kind_of(file)
+        return kind, _read(file, kind)
+    except Refused as refusal:
+        problem = refusal.problem
     except ImportError as error:
         values = {"package": error.name or "okakae[docs]"}
-        reading = Reading(kind, problems=[Problem("reader-missing", "error", "", values)])
-    except OSError as error:
-        values = {"why": error.strerror or type(error).__name__}
-        reading = Reading(kind, problems=[Problem("unreadable-file", "error", "", values)])
+        problem = Problem("reader-missing", "error", "", values)
+    except MemoryError:
+        problem = Problem("too-much-memory", "error")
     except Exception as error:  # a broken file may break a library in any way; the others go on
-        values = {"why": type(error).__name__}
-        reading = Reading(kind, problems=[Problem("damaged-file", "error", "", values)])
-    return reading, _report(reading, id_), digest
+        problem = _damaged(error)
+    return kind, Reading(kind, problems=[problem])
+
+
+def _damaged(error: Exception) -> Problem:
+    return Problem("damaged-file", "error", "", {"why": type(error).__name__})
 
 
 def _read(file: SourceFile, kind: str) -> Reading:
-    if kind not in _READERS:
+    if kind not in READERS:
         raise Refused(Problem("unknown-kind", "error", "", {"kind": kind}))
-    module, name = _READERS[kind]
+    module, name = READERS[kind]
     reading: Reading = getattr(importlib.import_module(f"knowledge.corpus.{module}"), name)(file)
-    claimed = _SUFFIXES.get(file.suffix, kind)
+    claimed = claimed_kind(file.id) or kind
     if file.data and claimed != kind and {claimed, kind} - {"json", "jsonl"}:
         values = {"claimed": file.suffix, "kind": kind}
         reading.problems.append(Problem("wrong-extension", "warn", "", values))
-    if not reading.documents and not reading.examples and not reading.problems:
+    nothing = not reading.documents and not reading.examples and not reading.members
+    if nothing and not reading.problems:
         reading.problems.append(Problem("empty-file", "warn"))
     with_unique_ids(reading)
     for document in reading.documents:
         reading.problems += document_problems(document)
-        if kind != "pdf" and (found := garbling(document.text)) and found.kind != "replacement":
-            where = "" if document.id == file.id else document.sections[0].where
-            reading.problems.append(garbled_text(found, where))
-    reading.problems += text_problems(reading.examples)
+        if kind not in _OWN_GARBLING:
+            reading.problems += _garbled(document, reading.problems)
+    reading.problems += [*text_problems(reading.examples), *quality_problems(reading.examples)]
     return reading
 
 
-def kind_of(file: SourceFile) -> str:
-    """What a file is by its first bytes, then by its extension, then as text.
-
-    Raises:
-        Refused: an old or locked Office file, which only its first bytes tell.
-    """
-    data = file.data
-    if b"%PDF-" in data[:1024]:
-        return "pdf"
-    if data.startswith(_OLE):
-        locked = "EncryptedPackage".encode("utf-16-le") in data
-        raise Refused(Problem("locked-file" if locked else "old-office-file", "error"))
-    if data.startswith(b"PK\x03\x04"):
-        return _zipped(data)
-    claimed = _SUFFIXES.get(file.suffix)
-    for magic, name in _MAGIC:
-        if data.startswith(magic) and not (claimed in _TEXTUAL and name == "program"):
-            return name
-    if claimed in _TEXTUAL:
-        return claimed
-    if claimed is not None and not data:
-        return "txt"
-    if claimed is not None and data[:1] and _looks_textual(data):
-        return "txt"
-    if claimed is not None:
-        raise Refused(Problem("damaged-file", "error", "", {"why": f"not {claimed}"}))
-    return "txt" if not file.suffix or _looks_textual(data) else file.suffix.lstrip(".")
+def _garbled(document: Document, known: list[Problem]) -> list[Problem]:
+    """The first section that came out wrong; bytes that were broken are told already."""
+    told = any(problem.id == "broken-bytes" for problem in known)
+    for section in document.sections:
+        found = garbling(section.text)
+        if found is not None and not (told and found.kind == "replacement"):
+            record = "" if document.id == document.source else document.id
+            heading = section.headings[-1] if section.headings else ""
+            where = " ".join(filter(None, (record, section.where or heading)))
+            return [garbled_text(found, where)]
+    return []
 
 
-def _looks_textual(data: bytes) -> bool:
-    head = data[:4096]
-    odd = sum(1 for b in head if b < 9 or 13 < b < 27 or 27 < b < 32 or b == 127)
-    return odd <= 0.01 * len(head)
+def refused(id_: str, problem: Problem) -> FileRead:
+    """A file that could not be read at all, and why."""
+    kind = PurePosixPath(id_).suffix.lstrip(".").lower() or "unknown"
+    return FileRead(_report(Reading(kind, problems=[problem]), id_, 0), "")
 
 
-def _zipped(data: bytes) -> str:
-    import zipfile
+def _finished(file: SourceFile, kind: str, reading: Reading) -> FileRead:
+    reading.kind = kind if reading.kind == "unknown" else reading.kind
+    facts = tuple(
+        document_facts(d, record=kind in ("json", "jsonl") and d.id != file.id)
+        for d in reading.documents
+    )
+    characters = sum(f.characters for f in facts)
+    characters += sum(len(e.prompt) + len(e.completion) for e in reading.examples)
+    return FileRead(
+        _report(reading, file.id, characters),
+        file.digest if file.depth == 0 else "",
+        reading.documents,
+        facts,
+        tuple(reading.examples),
+        example_facts(reading.examples),
+    )
 
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = set(archive.namelist())
-    except zipfile.BadZipFile:
-        raise Refused(Problem("damaged-file", "error", "", {"why": "zip"})) from None
-    return next((kind for name, kind in _OFFICE if name in names), "zip")
 
-
-def _report(reading: Reading, id_: str) -> FileReport:
+def _report(reading: Reading, id_: str, characters: int) -> FileReport:
     severities = {problem.severity for problem in reading.problems}
     status: FileStatus = "warn" if severities & {"warn", "error"} else "ok"
     if "error" in severities and not reading.documents and not reading.examples:
         status = "refused"
-    characters = sum(len(d.text) for d in reading.documents) + sum(
-        len(e.prompt) + len(e.completion) for e in reading.examples
-    )
     return FileReport(
         id_,
         reading.kind,

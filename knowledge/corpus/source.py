@@ -12,6 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from knowledge.corpus.types import Document, Example, Problem, Section
 
+LARGEST_BYTES = 1 << 28
+"""256 MiB: a larger single file is refused with the advice to part it, so that memory stays
+bounded whatever lies in a folder."""
+
 
 def name_below(path: Path, root: Path) -> str:
     """A file's name below `root` as text: NFC, and readable where its bytes are not UTF-8.
@@ -37,18 +41,31 @@ def name_below(path: Path, root: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file's bytes, read once; `id` is its path relative to the data root."""
+    """A file's bytes, read once; `id` is its path relative to the data root.
+
+    A member of an archive or a mail has the path of what holds it, and a depth above 0.
+    """
 
     path: Path
     id: str
     data: bytes
     digest: str
     modified: str | None
+    depth: int = 0
 
     @classmethod
     def open(cls, path: Path, id_: str) -> SourceFile:
+        """Read the file.
+
+        Raises:
+            Refused: it is larger than `LARGEST_BYTES`.
+        """
+        about = path.stat()
+        if about.st_size > LARGEST_BYTES:
+            mb, most = round(about.st_size / 1e6), LARGEST_BYTES >> 20
+            raise refuse("file-too-large", mb=mb, most=most)
         data = path.read_bytes()
-        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
+        changed = datetime.fromtimestamp(about.st_mtime, UTC).date().isoformat()
         return cls(path, id_, data, hashlib.sha256(data).hexdigest(), changed)
 
     @property
@@ -80,6 +97,8 @@ class Reading:
     examples: list[Example] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     rows: int | None = None
+    members: Iterable[SourceFile | tuple[str, Problem]] = ()
+    """Files inside this one, each read by itself; or a name and why it is left out."""
 
 
 class Refused(Exception):

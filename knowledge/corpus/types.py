@@ -78,13 +78,19 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a file; text and fix stand in the texts catalog under its id."""
+    """One thing wrong with a file; text, reason and fix stand in the texts catalog under its id.
+
+    `where` is for people and may end in "..."; `places` names every row, page or section, and
+    `of`, one for one, what a row repeats.
+    """
 
     id: str
     severity: Severity
     where: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     excerpt: str = ""
+    places: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

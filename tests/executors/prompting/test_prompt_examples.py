@@ -16,7 +16,7 @@ from executors.prompting.examples import choose_shots
 from executors.prompting.executor import PROMPT_FILE, PromptingExecutor
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 from knowledge.corpus.splits import split
 from knowledge.corpus.types import Example
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from knowledge.corpus.facts import estimate_tokens, facts
-from knowledge.corpus.languages import language, language_shares
-from knowledge.corpus.readers import read
+from knowledge.corpus.languages import language
+from knowledge.corpus.reading import read
 
 JAPANESE = "試用期間は採用した日から6か月間です。休職の期間は無給とし、勤続年数に通算します。"
 ENGLISH = "The probation period is six months from the day on which the employee was hired."
@@ -31,12 +31,13 @@ def test_the_main_language_is_told_by_scripts(text: str, expected: str) -> None:
     assert language(text) == expected
 
 
-def test_language_shares_are_by_characters() -> None:
-    shares = language_shares([JAPANESE, ENGLISH, " "])
+def test_language_shares_are_by_characters(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(JAPANESE, encoding="utf-8")
+    (tmp_path / "b.txt").write_text(ENGLISH, encoding="utf-8")
+    shares = facts(read(tmp_path)).languages
     whole = len(JAPANESE) + len(ENGLISH)
     assert list(shares) == ["en", "ja"]
     assert shares["ja"] == pytest.approx(len(JAPANESE) / whole, abs=1e-3)
-    assert language_shares([]) == {}
 
 
 @pytest.mark.parametrize(("text", "tokens"), [(JAPANESE, 29), (ENGLISH, 16)])

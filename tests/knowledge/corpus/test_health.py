@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.corpus.garbled import garbling
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 
 PROSE = "休職の期間は無給とします。ただし、会社が認めたときはこの限りではありません。" * 3
 
@@ -80,9 +80,15 @@ def test_copies_and_contradictions_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_copies_between_files_name_both(tmp_path: Path) -> None:
+    rows(tmp_path, ("休憩は何分ですか？", "60分です。"), name="a.tsv")
+    rows(tmp_path, ("休憩は何分ですか？", "60分です。"), name="b.tsv")
+    assert found(tmp_path) == {"exact-duplicate": ("b.tsv line 2 = a.tsv line 2", 1)}
+
+
+def test_a_test_row_that_stands_in_training_is_a_leak(tmp_path: Path) -> None:
     rows(tmp_path, ("休憩は何分ですか？", "60分です。"), name="test.tsv")
-    rows(tmp_path, ("休憩は何分ですか？", "60分です。"), name="train.tsv")
-    assert found(tmp_path) == {"exact-duplicate": ("train.tsv line 2 = test.tsv line 2", 1)}
+    rows(tmp_path, ("すみません、休憩は何分でしょうか", "45分です。"), name="train.tsv")
+    assert found(tmp_path) == {"train-test-leak": ("train.tsv line 2 = test.tsv line 2", 1)}
 
 
 def test_one_sentence_may_be_rewritten_in_two_ways(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from advisor.commands_inspect import inspect
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 
 
 @pytest.fixture
@@ -117,7 +117,8 @@ def test_every_problem_has_its_words_in_both_languages() -> None:
     import tomllib
 
     room = Path(__file__).parents[3] / "knowledge"
-    texts = tomllib.loads((room / "catalog" / "texts" / "corpus.toml").read_text("utf-8"))
+    folder = room / "catalog" / "texts"
+    texts = [key for p in folder.glob("*.toml") for key in tomllib.loads(p.read_text("utf-8"))]
     known = {key.split(".")[1] for key in texts if key.startswith("problem.")}
     source = "\n".join(p.read_text("utf-8") for p in (room / "corpus").glob("*.py"))
     named = set(re.findall(r'(?:Problem|refuse|add)\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)"', source))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.corpus.readers import read, walk
+from knowledge.corpus.reading import read
+from knowledge.corpus.walking import walk
 
 PLAN = {"seal": "0" * 64, "executor": "rag", "config_why": {}, "inputs": []}
 

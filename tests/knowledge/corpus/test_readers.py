@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 from knowledge.corpus.types import Corpus, Document, FileReport
 
 JAPANESE_FONT = "HeiseiKakuGo-W5"
@@ -430,7 +430,7 @@ def test_nothing_heavy_is_loaded_to_read_text(tmp_path: Path) -> None:
 
     (tmp_path / "a.md").write_text("# 甲\n乙", encoding="utf-8")
     code = (
-        "import sys, pathlib; from knowledge.corpus.readers import read; "
+        "import sys, pathlib; from knowledge.corpus.reading import read; "
         f"read(pathlib.Path({str(tmp_path)!r})); "
         "print([m for m in ('pypdf','openpyxl','docx','lxml','numpy','torch') if m in sys.modules])"
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from knowledge.corpus.facts import facts
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 from knowledge.corpus.splits import split
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -92,7 +92,7 @@ def test_placeholders_of_a_support_set_are_found() -> None:
     corpus = read(DATA / "bitext_support" / "qa_dev.jsonl")
     rows = (DATA / "bitext_support" / "qa_dev.jsonl").read_text(encoding="utf-8").splitlines()
     (problem,) = [p for p in corpus.files[0].problems if p.id == "unfilled-placeholder"]
-    assert problem.values["n"] == sum("{{" in row for row in rows)
+    assert problem.values["n"] == sum("{{" in row or "[Customer" in row for row in rows)
 
 
 @needs_shared

@@ -1,0 +1,194 @@
+"""Finds what the patterns describe: open slots, orders to a model, personal data, secrets.
+
+Patterns are records of patterns.toml. Long clean text is the usual case, so each pattern is tried
+only where the strings it needs stand, and everything made of digits only around runs of digits.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from knowledge.corpus.languages import character_counts
+from knowledge.corpus.personal import CHECKS, honoured_names
+
+ORDERS = "instruction-like-text"
+KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
+MASKED = ("personal-data", "secret")
+"""Kinds whose findings no output shows."""
+# Full-width ASCII, the ideographic space and the hyphens people type; one for one, so that places
+# in the folded text are places in the text.
+_FOLD = {0xFF01 + i: 0x21 + i for i in range(94)}
+_FOLD |= {0x3000: 0x20, 0x2010: 0x2D, 0x2011: 0x2D, 0x2012: 0x2D, 0x2013: 0x2D, 0x2212: 0x2D}
+_DIGIT_RUN = re.compile(r"\d[\d\-()\s./+ー―—ｰ]{2,}\d|\d{4,}")
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e"
+_SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,2}){7,}[^\s|](?![^\s])")
+_GAP = re.compile(r"[ \u3000]+")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
+_BEFORE, _AFTER, _CONTEXT = 40, 24, 40
+# No finding reaches further than this from the string it needs.
+_REACH = 160
+
+
+class Hit(NamedTuple):
+    """One finding: characters `start` to `end` of the text."""
+
+    kind: str
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One record of patterns.toml, ready to search with."""
+
+    kind: str
+    name: str
+    regex: re.Pattern[str]
+    needs: tuple[str, ...]
+    ignores_case: bool
+    digits: bool
+    check: str | None
+
+
+@cache
+def patterns() -> tuple[Pattern, ...]:
+    """All patterns, compiled once."""
+    text = files("knowledge.corpus").joinpath("patterns.toml").read_text("utf-8")
+    return tuple(
+        Pattern(
+            raw["kind"],
+            raw["name"],
+            re.compile(_scoped(raw["regex"]), re.MULTILINE if raw.get("multiline") else 0),
+            tuple(raw.get("needs", ())),
+            "(?i" in raw["regex"],
+            raw.get("digits", False),
+            raw.get("check"),
+        )
+        for raw in tomllib.loads(text)["pattern"]
+    )
+
+
+def _scoped(regex: str) -> str:
+    """`(?i)` in front of an alternative holds for it alone: Python allows it only up front."""
+    parts = re.split(r"(?:^|\|)(?=\(\?i\))", regex)
+    if len(parts) == 1:
+        return regex
+    plain = [part if not part.startswith("(?i)") else f"(?i:{part[4:]})" for part in parts if part]
+    return "|".join(plain)
+
+
+def scan(text: str, kinds: Sequence[str] = KINDS) -> list[Hit]:
+    """Everything found in `text`, in order; of two findings that overlap the longer one."""
+    folded = folded_text(text)
+    lowered = folded.lower()
+    found = [hit for hit in _all(folded, lowered) if hit.kind in kinds]
+    if "personal-data" in kinds:
+        found += [Hit("personal-data", "name", *place) for place in honoured_names(folded)]
+    return _apart(found)
+
+
+def masked(text: str) -> str:
+    """`text` with personal data and secrets replaced by what they are, such as `[phone]`."""
+    parts, at = [], 0
+    for hit in scan(text, MASKED):
+        parts += [text[at : hit.start], f"[{hit.name}]"]
+        at = hit.end
+    return "".join([*parts, text[at:]])
+
+
+def unveiled(text: str) -> str:
+    """`text` without invisible characters, and with letters that were s p a c e d out together."""
+    counts = character_counts(text)
+    if any(c in counts for c in _INVISIBLE):
+        text = text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+    if " " in counts:
+        text = _SPACED.sub(lambda m: _GAP.sub(lambda g: " " * (len(g[0]) > 1), m[0]), text)
+    return text
+
+
+def folded_text(text: str) -> str:
+    """Full-width letters, digits and signs as ASCII, at the same places."""
+    if any("\uff00" < c < "\uff5f" or c in "\u3000‐‑‒–−" for c in character_counts(text)):
+        return text.translate(_FOLD)
+    return text
+
+
+def _all(folded: str, lowered: str) -> Iterator[Hit]:
+    windows: list[tuple[int, str]] | None = None
+    for pattern in patterns():
+        if pattern.digits:
+            windows = _windows(folded) if windows is None else windows
+            for offset, window in windows:
+                yield from _matches(pattern, window, offset)
+        else:
+            where = lowered if pattern.ignores_case else folded
+            for start, end in _around_needs(pattern, where):
+                yield from _matches(pattern, folded, 0, start, end)
+
+
+def _around_needs(pattern: Pattern, text: str) -> list[list[int]]:
+    """Stretches of `text` around the strings that the pattern needs, none twice."""
+    spans: list[list[int]] = []
+    for need in pattern.needs:
+        at = text.find(need)
+        while at >= 0:
+            spans.append([max(0, at - _REACH), at + len(need) + _REACH])
+            at = text.find(need, at + _REACH)
+    spans.sort()
+    merged: list[list[int]] = []
+    for span in spans:
+        if merged and span[0] <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], span[1])
+        else:
+            merged.append(span)
+    return merged
+
+
+def _windows(folded: str) -> list[tuple[int, str]]:
+    """Stretches around runs of digits, hyphens of all kinds between digits made plain."""
+    spans: list[list[int]] = []
+    for run in _DIGIT_RUN.finditer(folded):
+        start, end = max(0, run.start() - _BEFORE), min(len(folded), run.end() + _AFTER)
+        if spans and start <= spans[-1][1]:
+            spans[-1][1] = end
+        else:
+            spans.append([start, end])
+    return [(start, _BETWEEN_DIGITS.sub("-", folded[start:end])) for start, end in spans]
+
+
+def _matches(
+    pattern: Pattern, text: str, offset: int, first: int = 0, last: int | None = None
+) -> Iterator[Hit]:
+    check = CHECKS[pattern.check] if pattern.check else None
+    for match in pattern.regex.finditer(text, first, len(text) if last is None else last):
+        group = match.lastgroup or 0
+        start, end = match.span(group)
+        if check is not None:
+            before = text[max(0, start - _CONTEXT) : start]
+            if not check(match[group], before, text[end : end + _CONTEXT]):
+                continue
+        yield Hit(pattern.kind, pattern.name, start + offset, end + offset)
+
+
+def _apart(found: Sequence[Hit]) -> list[Hit]:
+    """Findings in order; of two of one kind that overlap the longer one stays."""
+    kept: list[Hit] = []
+    starts: list[int] = []
+    for hit in sorted(found, key=lambda h: (h.start - h.end, h.start)):
+        at = bisect_left(starts, hit.start)
+        clash = any(
+            other.start < hit.end and hit.start < other.end
+            for other in kept[max(0, at - 2) : at + 2]
+        )
+        if not clash:
+            kept.insert(at, hit)
+            starts.insert(at, hit.start)
+    return kept
