@@ -103,10 +103,14 @@ def _file_read(entry: dict[str, Any]) -> FileRead:
         FileReport(**report),
         entry["digest"],
         tuple(_document(document) for document in entry["documents"]),
-        tuple(DocumentFacts(**facts) for facts in entry["document_facts"]),
+        tuple(_document_facts(facts) for facts in entry["document_facts"]),
         tuple(_example(example) for example in entry["examples"]),
         ExampleFacts(**counted),
     )
+
+
+def _document_facts(entry: dict[str, Any]) -> DocumentFacts:
+    return DocumentFacts(**{**entry, "sketch": tuple(entry["sketch"])})
 
 
 def _problem(entry: dict[str, Any]) -> Problem:

@@ -11,6 +11,7 @@ from knowledge.corpus.facts import DocumentFacts, ExampleFacts, summed
 from knowledge.corpus.links import linked
 from knowledge.corpus.readers import FileRead
 from knowledge.corpus.repetition import find_repetitions, told
+from knowledge.corpus.sketch import copy_problems, find_copies
 from knowledge.corpus.source import name_below
 from knowledge.corpus.types import Corpus, DataFacts, Document, Example, FileReport, Problem
 from knowledge.corpus.walking import walk
@@ -63,6 +64,9 @@ def read(
     }
     kept, examples, notes = linked(documents, records, [e for read in found for e in read.examples])
     repeated, between = told(examples, find_repetitions(examples))
+    counted = [facts for read in found for facts in read.document_facts]
+    names = {document.id for document in kept}
+    between += _copies([facts for facts in counted if facts.id in names])
     return Corpus(
         path,
         kept,
@@ -102,6 +106,7 @@ def survey(
     records = {id(facts) for facts in documents if facts.record}
     kept, examples, notes = linked(documents, records, [e for read in found for e in read.examples])
     repeated, between = told(examples, find_repetitions(examples))
+    between += _copies(kept)
     reports = _noted(found, (notes, repeated))
     digest = _digest(found)
     counted: list[ExampleFacts] = [read.example_facts for read in found]
@@ -134,6 +139,10 @@ def _found(
         if on_file is not None:
             on_file(job.id)
         yield from reads
+
+
+def _copies(documents: Sequence[DocumentFacts]) -> list[Problem]:
+    return copy_problems(documents, find_copies(documents))
 
 
 def _workers(jobs: Sequence[Job]) -> int:
