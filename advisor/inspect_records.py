@@ -143,6 +143,7 @@ def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
 
 def as_document(found: Sequence[Inspection], session: Session) -> dict[str, Any]:
     """The contract's JSON, with data facts per path beside it."""
+    from advisor.inspect_summary import as_health, graded
     from knowledge.corpus.languages import TOKEN_RATES_SOURCE
 
     reports = [report for one in found for report in named_reports(one, len(found) > 1)]
@@ -164,6 +165,7 @@ def as_document(found: Sequence[Inspection], session: Session) -> dict[str, Any]
             "newest": max((one.facts.newest for one in found if one.facts.newest), default=None),
         },
         "problems": [_problem(p, session) for one in found for p in one.corpus.problems],
+        "health": as_health(graded(found), session),
         "digests": {str(one.corpus.root): one.corpus.digest for one in found},
     }
 
