@@ -45,11 +45,21 @@ class Inspection:
     metavar="OUT.jsonl",
     help=t("inspect.option.examples"),
 )
+@click.option(
+    "--fix",
+    "clean",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help=t("inspect.option.fix"),
+)
+@click.option("--keep-personal", is_flag=True, help=t("inspect.option.keep-personal"))
 def inspect(
     session: Session,
     paths: tuple[Path, ...],
     documents: Path | None,
     examples: Path | None,
+    clean: Path | None,
+    keep_personal: bool,
 ) -> None:
     """Exit code 8 when a file was refused, 2 for a path that does not exist."""
     from advisor.inspect_records import DocumentSpool, as_document, example_records, write_lines
@@ -57,13 +67,19 @@ def inspect(
     for path in paths:
         if not path.exists():
             raise UsageError("path-missing", where=str(path), path=str(path))
-    found = []
-    with DocumentSpool(documents) as spool:
+    if clean is not None:
+        from advisor.inspect_fix import check_target
+
+        check_target(clean, paths)
+    found: list[Inspection] = []
+    with DocumentSpool(documents, wanted=clean is not None) as spool:
         for path in paths:
             found.append(look(path, session, spool))
             spool.keep(found[-1].corpus.documents)
         if documents is not None:
             session.say("inspect.wrote", path=documents, n=spool.finish())
+        if clean is not None:
+            _write_clean(found, spool, clean, session, keep_personal)
     if examples is not None:
         records = (record for one in found for record in example_records(one.corpus.examples))
         session.say("inspect.wrote", path=examples, n=write_lines(examples, records))
@@ -76,6 +92,23 @@ def inspect(
     session.out(as_document(found, session), human)
     if any(one.facts.n_refused for one in found):
         raise click.exceptions.Exit(REFUSED_EXIT_CODE)
+
+
+def _write_clean(
+    found: list[Inspection], spool: DocumentSpool, out: Path, session: Session, keep: bool
+) -> None:
+    from advisor.inspect_fix import write_clean
+
+    cleaned = write_clean(found, spool, out, session, keep_personal=keep)
+    session.say(
+        "fix.wrote",
+        path=out,
+        documents=f"{cleaned.documents:,}",
+        examples=f"{cleaned.examples:,}",
+        changes=f"{len(cleaned.changes):,}",
+        aside=f"{cleaned.aside:,}",
+        to_decide=f"{cleaned.to_decide:,}",
+    )
 
 
 def look(path: Path, session: Session, spool: DocumentSpool | None = None) -> Inspection:

@@ -28,14 +28,16 @@ class DocumentSpool:
     together may be more than memory holds.
     """
 
-    def __init__(self, out: Path | None) -> None:
+    def __init__(self, out: Path | None, *, wanted: bool = False) -> None:
         self._out = out
+        self._wanted = wanted or out is not None
         self._lines: IO[str] | None = None
         self._kept: list[DocumentFacts] = []
 
     @property
     def wanted(self) -> bool:
-        return self._out is not None
+        """Whether anybody will ask for the documents."""
+        return self._wanted
 
     def __enter__(self) -> Self:
         if self.wanted:
@@ -58,11 +60,14 @@ class DocumentSpool:
 
     def finish(self) -> int:
         """Write OUT.jsonl; returns how many documents it holds."""
-        if self._out is None or self._lines is None:
+        if self._out is None:
             return 0
-        return write_lines(self._out, self._records(self._lines))
+        return write_lines(self._out, self.records())
 
-    def _records(self, lines: IO[str]) -> Iterator[dict[str, Any]]:
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The documents that stay, each as a record of corpus.jsonl under its final id."""
+        if (lines := self._lines) is None:
+            return
         lines.seek(0)
         kept = iter(self._kept)
         awaited = next(kept, None)
@@ -95,10 +100,10 @@ def _where(document: Document) -> list[str]:
 def example_records(examples: Iterable[Example]) -> Iterator[dict[str, Any]]:
     """Examples in the form that okakae reads back: fields by kind, then where they stood."""
     for example in examples:
-        yield {**_sides(example), **_rest(example)}
+        yield {**sides(example), **_rest(example)}
 
 
-def _sides(example: Example) -> dict[str, Any]:
+def sides(example: Example) -> dict[str, Any]:
     names = {"qa": ("question", "answer"), "rewrite": ("source", "target")}
     prompt, completion = names.get(example.kind, ("text", "label"))
     return {

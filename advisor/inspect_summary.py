@@ -22,7 +22,7 @@ def thresholds() -> Thresholds:
     return Thresholds(
         methods["lora"].min_examples or 0,
         methods["encoder"].min_examples or 0,
-        int(settings["finetune.seq_len"].default),  # type: ignore[arg-type]
+        int(settings["finetune.seq_len"].default),
     )
 
 
@@ -52,7 +52,7 @@ def as_health(summary: Grade, session: Session) -> dict[str, Any]:
             for one in summary.missing
         ],
         "ready": list(summary.ready),
-        "first": None if summary.first is None else dict(zip(("id", "n"), summary.first)),
+        "first": summary.first and {"id": summary.first[0], "n": summary.first[1]},
         "sentence": sentence(summary, session),
     }
 
