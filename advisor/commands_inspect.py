@@ -12,7 +12,7 @@ from advisor.errors import UsageError
 from advisor.session import Session, okakae_command
 from advisor.texts import t
 from knowledge.corpus.reading import Survey
-from knowledge.corpus.types import DataFacts
+from knowledge.corpus.types import DataFacts, FieldMap
 
 if TYPE_CHECKING:
     from advisor.inspect_records import DocumentSpool
@@ -52,6 +52,7 @@ class Inspection:
     metavar="DIR",
     help=t("inspect.option.fix"),
 )
+@click.option("--map", "maps", multiple=True, metavar="NAMES", help=t("inspect.option.map"))
 @click.option("--keep-personal", is_flag=True, help=t("inspect.option.keep-personal"))
 def inspect(
     session: Session,
@@ -59,14 +60,17 @@ def inspect(
     documents: Path | None,
     examples: Path | None,
     clean: Path | None,
+    maps: tuple[str, ...],
     keep_personal: bool,
 ) -> None:
     """Exit code 8 when a file was refused, 2 for a path that does not exist."""
+    from advisor.inspect_mapping import check_maps, parse_maps
     from advisor.inspect_records import DocumentSpool, as_document, example_records, write_lines
 
     for path in paths:
         if not path.exists():
             raise UsageError("path-missing", where=str(path), path=str(path))
+    asked = parse_maps(maps)
     if clean is not None:
         from advisor.inspect_fix import check_target
 
@@ -74,8 +78,9 @@ def inspect(
     found: list[Inspection] = []
     with DocumentSpool(documents, wanted=clean is not None) as spool:
         for path in paths:
-            found.append(look(path, session, spool))
+            found.append(look(path, session, spool, asked))
             spool.keep(found[-1].corpus.documents)
+        check_maps(found, asked)
         if documents is not None:
             session.say("inspect.wrote", path=documents, n=spool.finish())
         if clean is not None:
@@ -111,7 +116,12 @@ def _write_clean(
     )
 
 
-def look(path: Path, session: Session, spool: DocumentSpool | None = None) -> Inspection:
+def look(
+    path: Path,
+    session: Session,
+    spool: DocumentSpool | None = None,
+    asked: tuple[tuple[str, FieldMap], ...] = (),
+) -> Inspection:
     """Read `path` with a progress bar and count what is in it; documents pass on to `spool`."""
     from advisor.caches import reading_cache
     from knowledge.corpus.reading import survey
@@ -124,5 +134,6 @@ def look(path: Path, session: Session, spool: DocumentSpool | None = None) -> In
             on_file=lambda name: progress.advance(1, name[-40:]),
             on_document=spool.take if spool is not None and spool.wanted else None,
             cache=reading_cache(),
+            asked=asked,
         )
     return Inspection(found)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from advisor.inspect_mapping import as_mapping
 from advisor.session import Session
 from advisor.types import SCHEMA_VERSION
 from knowledge.corpus.facts import DocumentFacts
@@ -208,6 +209,8 @@ def _file(report: FileReport, session: Session) -> dict[str, Any]:
         "examples": report.examples,
         "characters": report.characters,
         "rows": report.rows,
+        "columns": list(report.columns),
+        "mapping": as_mapping(report),
         "problems": [_problem(problem, session) for problem in report.problems],
     }
 

@@ -20,7 +20,15 @@ from typing import Any
 
 from knowledge.corpus.facts import DocumentFacts, ExampleFacts
 from knowledge.corpus.readers import FileRead
-from knowledge.corpus.types import Document, Example, FileReport, Problem, Section
+from knowledge.corpus.types import (
+    Document,
+    Example,
+    FieldMap,
+    FileReport,
+    Problem,
+    Section,
+    TakenFields,
+)
 
 MOST_BYTES = 4 << 30
 """4 GiB of entries; the ones not used for longest are dropped first."""
@@ -97,6 +105,11 @@ def readers_digest() -> str:
 def _file_read(entry: dict[str, Any]) -> FileRead:
     report = entry["report"]
     report["problems"] = tuple(_problem(problem) for problem in report["problems"])
+    report["columns"] = tuple(report["columns"])
+    report["taken"] = tuple(
+        TakenFields(FieldMap(**one["fields"]), one["format"], one["rows"])
+        for one in report["taken"]
+    )
     counted = entry["example_facts"]
     counted["labels"] = frozenset(counted["labels"])
     return FileRead(

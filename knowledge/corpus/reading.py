@@ -9,7 +9,7 @@ from pathlib import Path
 
 from knowledge.corpus.facts import DocumentFacts, ExampleFacts, summed
 from knowledge.corpus.links import linked
-from knowledge.corpus.readers import FileRead
+from knowledge.corpus.readers import Asked, FileRead
 from knowledge.corpus.repetition import find_repetitions, told
 from knowledge.corpus.sketch import copy_problems, find_copies
 from knowledge.corpus.source import name_below
@@ -84,6 +84,7 @@ def survey(
     on_document: Callable[[Document], None] | None = None,
     workers: int | None = None,
     cache: Path | None = None,
+    asked: Asked = (),
 ) -> Survey:
     """Read everything at `path` in bounded memory: the texts pass by, examples and facts stay.
 
@@ -93,12 +94,14 @@ def survey(
         on_document: given every document as it passes, also those that turn out to be copies.
         workers: as in `read`.
         cache: as in `read`.
+        asked: names of question and answer, each for one file or, under "", for all.
 
     Raises:
         FileNotFoundError: `path` does not exist.
     """
     found: list[FileRead] = []
-    for one in _found(path, on_file, workers, cache, texts=on_document is not None):
+    texts = on_document is not None
+    for one in _found(path, on_file, workers, cache, texts=texts, asked=asked):
         for document in one.documents if on_document is not None else ():
             on_document(document)  # type: ignore[misc]
         found.append(replace(one, documents=()))
@@ -122,13 +125,19 @@ def survey(
 
 
 def _found(
-    path: Path, on_file: OnFile | None, workers: int | None, cache: Path | None, *, texts: bool
+    path: Path,
+    on_file: OnFile | None,
+    workers: int | None,
+    cache: Path | None,
+    *,
+    texts: bool,
+    asked: Asked = (),
 ) -> Iterator[FileRead]:
     """Everything read, file by file in the order of their names; members after what holds them."""
     if not path.exists():
         raise FileNotFoundError(path)
     root = path if path.is_dir() else path.parent
-    jobs = [Job(file, name_below(file, root)) for file in walk(path)]
+    jobs = [Job(file, name_below(file, root), asked) for file in walk(path)]
     wanted = _workers(jobs) if workers is None else workers
     results: Iterable[list[FileRead]]
     if wanted:
