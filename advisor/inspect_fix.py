@@ -24,8 +24,9 @@ from advisor.session import Session
 from knowledge.corpus.grade import LOST
 from knowledge.corpus.mending import Change, Mended, Named, mask, mend, without_copies
 from knowledge.corpus.own_work import CLEAN_MARK
+from knowledge.corpus.plain import markdown_sections
 from knowledge.corpus.sketch import sketch
-from knowledge.corpus.types import Example
+from knowledge.corpus.types import Document, Example
 
 if TYPE_CHECKING:
     from advisor.commands_inspect import Inspection
@@ -147,6 +148,7 @@ def _write_documents(
                 text, title = mask(text, named), mask(title, named)
             if text != record["text"] or title != record["title"]:
                 changes.append(Change("masked", "personal-data", record["source"], record["_id"]))
+            text = _as_read(text)
             clean = {"_id": record["_id"], "title": title, "text": text}
             clean |= {"source": record["source"], "modified": record["modified"]}
             lines.write(json.dumps(clean, ensure_ascii=False) + "\n")
@@ -160,6 +162,12 @@ def _write_documents(
         changes.append(Change("dropped", "duplicate-document", id_, "", other))
     pairs = [(facts[one.of].id, facts[one.index].id, one.share) for one in versions]
     return moved, pairs, written
+
+
+def _as_read(text: str) -> str:
+    """`text` as corpus.jsonl gives it back, so that a second pass finds nothing to change."""
+    sections = tuple(markdown_sections(text.strip()))
+    return Document("", "", "", sections, "").text.strip()
 
 
 def _write_examples(examples: Sequence[Example], out: Path) -> None:

@@ -129,7 +129,8 @@ def findings(survey: Survey) -> dict[int, set[str]]:
 def grade(surveys: Sequence[Survey], least: Thresholds) -> Grade:
     """The summary of everything read.
 
-    - pairs = 100 · enough · complete: good rows of what tuning asks for; rows with both sides.
+    - pairs = 100 · enough · complete: good rows (of labelled texts and pairs the commoner) of what
+      tuning asks for; rows with both sides.
     - format = 100 · form · agreement: rows in the mould of the others and without open slots or
       broken text; rows that contradict no other.
     - edge_cases = 100 · mean: each kind of edge case, min(1, rows / 8); documents asked about.
@@ -141,14 +142,15 @@ def grade(surveys: Sequence[Survey], least: Thresholds) -> Grade:
     total = n + rows.lost.total()
     kinds = Counter(e.kind for e in rows.examples)
     kind = kinds.most_common(1)[0][0] if kinds else "qa"
-    wanted = _wanted(good, kind, least)
+    trained = [e for e in good if (e.kind == "labelled") is (kind == "labelled")]
+    wanted = _wanted(trained, kind, least)
     cut = sum(example_tokens(e) > least.seq_len for e in rows.examples)
     dropped = Counter(rows.against.values()) + rows.lost
     scores: dict[Aspect, Score] = {}
     missing: tuple[Missing, ...] = ()
     if n:
         against = Counter(rows.against.values())
-        scores["pairs"] = _product(enough=min(1.0, len(good) / wanted), complete=n / total)
+        scores["pairs"] = _product(enough=min(1.0, len(trained) / wanted), complete=n / total)
         scores["format"] = _product(
             form=1 - sum(against[id_] for id_ in (*FORM, *ASIDE)) / n,
             agreement=1 - sum(against[id_] for id_ in DECIDED) / n,
@@ -157,7 +159,7 @@ def grade(surveys: Sequence[Survey], least: Thresholds) -> Grade:
         edges, missing = _edge_cases(good, kind, documents)
         scores["edge_cases"] = _mean(edges)
         scores["balance"] = _mean(_balance(rows, cut))
-    ready, first = _verdict(rows, dropped, surveys, wanted)
+    ready, first = _verdict(len(trained), rows, dropped, surveys, wanted)
     order = (*LOST, *POOR)
     return Grade(
         total,
@@ -192,18 +194,17 @@ def _gathered(surveys: Sequence[Survey]) -> _Rows:
     return rows
 
 
-def _wanted(good: Sequence[Example], kind: str, least: Thresholds) -> int:
+def _wanted(trained: Sequence[Example], kind: str, least: Thresholds) -> int:
     """Rows that tuning asks for; a classifier needs some of every label."""
     if kind != "labelled":
         return least.pairs
-    return max(least.labelled, LEAST_PER_CLASS * len({e.completion for e in good}))
+    return max(least.labelled, LEAST_PER_CLASS * len({e.completion for e in trained}))
 
 
 def _verdict(
-    rows: _Rows, dropped: Mapping[str, int], surveys: Sequence[Survey], wanted: int
+    good: int, rows: _Rows, dropped: Mapping[str, int], surveys: Sequence[Survey], wanted: int
 ) -> tuple[tuple[Road, ...], tuple[str, int] | None]:
     """What the material is good enough for, and what to do first for the rest."""
-    good = len(rows.good)
     undecided = any(dropped.get(id_) for id_ in DECIDED)
     ready: list[Road] = ["prompting"] if good else []
     if any(one.documents for one in surveys):

@@ -93,6 +93,14 @@ def test_labels_are_even_or_not(tmp_path: Path) -> None:
     assert found.scores["balance"].parts["labels"] == pytest.approx(0.61, abs=0.001)
 
 
+def test_pairs_beside_labelled_texts_are_no_labels(tmp_path: Path) -> None:
+    rows = [f"{q},{'苦情' if i % 2 else '質問'}" for i, (q, _) in enumerate(PAIRS)]
+    (tmp_path / "labels.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    found = graded(tmp_path, PAIRS[:30])
+    assert (found.kind, found.scores["pairs"].value) == ("labelled", 100)
+    assert found.ready == ("prompting", "tuning")
+
+
 def test_long_rows_are_counted_against_the_context(tmp_path: Path) -> None:
     long = ("規程を全部見せてください。", "これは長い回答の一部であり続きます。" * 200)
     assert graded(tmp_path, [*PAIRS, long]).cut == 1

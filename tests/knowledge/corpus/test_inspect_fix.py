@@ -122,6 +122,18 @@ def test_cleaning_twice_changes_nothing_more(data: Path, tmp_path: Path) -> None
     assert json.loads((second / "changes.json").read_text("utf-8"))["changes"] == []
 
 
+def test_text_that_looks_like_markdown_settles_at_once(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    text = "    手順書\n\ncat > a <<EOF\n#!/bin/sh\n# (C) 2011\n## 二\necho 1\n- a\n| x | y |\n"
+    (data / "手順.txt").write_text(text, "utf-8")
+    run(data, "--fix", first := tmp_path / "one")
+    run(first, "--fix", second := tmp_path / "two")
+    kept = [(folder / "corpus.jsonl").read_text("utf-8") for folder in (first, second)]
+    assert kept[0] == kept[1]
+    assert json.loads(kept[0])["text"].split() == text.split()
+
+
 def test_personal_data_stays_where_asked(data: Path, tmp_path: Path) -> None:
     run(data, "--fix", out := tmp_path / "clean", "--keep-personal")
     assert "090-1234-5678" in (out / "sub" / "faq.jsonl").read_text("utf-8")
