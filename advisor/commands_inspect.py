@@ -12,7 +12,7 @@ from advisor.errors import UsageError
 from advisor.session import Session, okakae_command
 from advisor.texts import t
 from knowledge.corpus.reading import Survey
-from knowledge.corpus.types import DataFacts
+from knowledge.corpus.types import DataFacts, FieldMap
 
 if TYPE_CHECKING:
     from advisor.inspect_records import DocumentSpool
@@ -45,25 +45,46 @@ class Inspection:
     metavar="OUT.jsonl",
     help=t("inspect.option.examples"),
 )
+@click.option(
+    "--fix",
+    "clean",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help=t("inspect.option.fix"),
+)
+@click.option("--map", "maps", multiple=True, metavar="NAMES", help=t("inspect.option.map"))
+@click.option("--keep-personal", is_flag=True, help=t("inspect.option.keep-personal"))
 def inspect(
     session: Session,
     paths: tuple[Path, ...],
     documents: Path | None,
     examples: Path | None,
+    clean: Path | None,
+    maps: tuple[str, ...],
+    keep_personal: bool,
 ) -> None:
     """Exit code 8 when a file was refused, 2 for a path that does not exist."""
+    from advisor.inspect_mapping import check_maps, parse_maps
     from advisor.inspect_records import DocumentSpool, as_document, example_records, write_lines
 
     for path in paths:
         if not path.exists():
             raise UsageError("path-missing", where=str(path), path=str(path))
-    found = []
-    with DocumentSpool(documents) as spool:
+    asked = parse_maps(maps)
+    if clean is not None:
+        from advisor.inspect_fix import check_target
+
+        check_target(clean, paths)
+    found: list[Inspection] = []
+    with DocumentSpool(documents, wanted=clean is not None) as spool:
         for path in paths:
-            found.append(look(path, session, spool))
+            found.append(look(path, session, spool, asked))
             spool.keep(found[-1].corpus.documents)
+        check_maps(found, asked)
         if documents is not None:
             session.say("inspect.wrote", path=documents, n=spool.finish())
+        if clean is not None:
+            _write_clean(found, spool, clean, session, keep_personal)
     if examples is not None:
         records = (record for one in found for record in example_records(one.corpus.examples))
         session.say("inspect.wrote", path=examples, n=write_lines(examples, records))
@@ -78,7 +99,29 @@ def inspect(
         raise click.exceptions.Exit(REFUSED_EXIT_CODE)
 
 
-def look(path: Path, session: Session, spool: DocumentSpool | None = None) -> Inspection:
+def _write_clean(
+    found: list[Inspection], spool: DocumentSpool, out: Path, session: Session, keep: bool
+) -> None:
+    from advisor.inspect_fix import write_clean
+
+    cleaned = write_clean(found, spool, out, session, keep_personal=keep)
+    session.say(
+        "fix.wrote",
+        path=out,
+        documents=f"{cleaned.documents:,}",
+        examples=f"{cleaned.examples:,}",
+        changes=f"{len(cleaned.changes):,}",
+        aside=f"{cleaned.aside:,}",
+        to_decide=f"{cleaned.to_decide:,}",
+    )
+
+
+def look(
+    path: Path,
+    session: Session,
+    spool: DocumentSpool | None = None,
+    asked: tuple[tuple[str, FieldMap], ...] = (),
+) -> Inspection:
     """Read `path` with a progress bar and count what is in it; documents pass on to `spool`."""
     from advisor.caches import reading_cache
     from knowledge.corpus.reading import survey
@@ -91,5 +134,6 @@ def look(path: Path, session: Session, spool: DocumentSpool | None = None) -> In
             on_file=lambda name: progress.advance(1, name[-40:]),
             on_document=spool.take if spool is not None and spool.wanted else None,
             cache=reading_cache(),
+            asked=asked,
         )
     return Inspection(found)

@@ -22,6 +22,8 @@ _ORDER = {"error": 0, "warn": 1, "info": 2}
 
 def show(found: Sequence[Inspection], session: Session) -> None:
     """The files as a table, then each problem with its place, an excerpt and what to do."""
+    from advisor.inspect_mapping import show_mapping
+    from advisor.inspect_summary import graded, show_summary
     from advisor.render import command_line, table
     from knowledge.corpus.languages import TOKEN_RATES_SOURCE
 
@@ -37,6 +39,7 @@ def show(found: Sequence[Inspection], session: Session) -> None:
         table([session.t(f"inspect.column.{name}") for name in columns], rows)
     if len(shown) < len(reports):
         click.echo(session.t("inspect.more-files", n=len(clean)))
+    show_mapping(shown, session)
     listed = [
         (r.path, p)
         for r in shown
@@ -47,6 +50,7 @@ def show(found: Sequence[Inspection], session: Session) -> None:
         (session.t("inspect.between-files"), p) for one in found for p in one.corpus.problems
     ]
     _show_problems(listed, session)
+    show_summary(graded(found), session)
     said = ", ".join(f"{name} {share:.0%}" for name, share in languages(found).items())
     click.echo(
         session.t(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from advisor.inspect_mapping import as_mapping
 from advisor.session import Session
 from advisor.types import SCHEMA_VERSION
 from knowledge.corpus.facts import DocumentFacts
@@ -28,14 +29,16 @@ class DocumentSpool:
     together may be more than memory holds.
     """
 
-    def __init__(self, out: Path | None) -> None:
+    def __init__(self, out: Path | None, *, wanted: bool = False) -> None:
         self._out = out
+        self._wanted = wanted or out is not None
         self._lines: IO[str] | None = None
         self._kept: list[DocumentFacts] = []
 
     @property
     def wanted(self) -> bool:
-        return self._out is not None
+        """Whether anybody will ask for the documents."""
+        return self._wanted
 
     def __enter__(self) -> Self:
         if self.wanted:
@@ -58,11 +61,14 @@ class DocumentSpool:
 
     def finish(self) -> int:
         """Write OUT.jsonl; returns how many documents it holds."""
-        if self._out is None or self._lines is None:
+        if self._out is None:
             return 0
-        return write_lines(self._out, self._records(self._lines))
+        return write_lines(self._out, self.records())
 
-    def _records(self, lines: IO[str]) -> Iterator[dict[str, Any]]:
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The documents that stay, each as a record of corpus.jsonl under its final id."""
+        if (lines := self._lines) is None:
+            return
         lines.seek(0)
         kept = iter(self._kept)
         awaited = next(kept, None)
@@ -95,10 +101,10 @@ def _where(document: Document) -> list[str]:
 def example_records(examples: Iterable[Example]) -> Iterator[dict[str, Any]]:
     """Examples in the form that okakae reads back: fields by kind, then where they stood."""
     for example in examples:
-        yield {**_sides(example), **_rest(example)}
+        yield {**sides(example), **_rest(example)}
 
 
-def _sides(example: Example) -> dict[str, Any]:
+def sides(example: Example) -> dict[str, Any]:
     names = {"qa": ("question", "answer"), "rewrite": ("source", "target")}
     prompt, completion = names.get(example.kind, ("text", "label"))
     return {
@@ -143,6 +149,7 @@ def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
 
 def as_document(found: Sequence[Inspection], session: Session) -> dict[str, Any]:
     """The contract's JSON, with data facts per path beside it."""
+    from advisor.inspect_summary import as_health, graded
     from knowledge.corpus.languages import TOKEN_RATES_SOURCE
 
     reports = [report for one in found for report in named_reports(one, len(found) > 1)]
@@ -164,6 +171,7 @@ def as_document(found: Sequence[Inspection], session: Session) -> dict[str, Any]
             "newest": max((one.facts.newest for one in found if one.facts.newest), default=None),
         },
         "problems": [_problem(p, session) for one in found for p in one.corpus.problems],
+        "health": as_health(graded(found), session),
         "digests": {str(one.corpus.root): one.corpus.digest for one in found},
     }
 
@@ -201,6 +209,8 @@ def _file(report: FileReport, session: Session) -> dict[str, Any]:
         "examples": report.examples,
         "characters": report.characters,
         "rows": report.rows,
+        "columns": list(report.columns),
+        "mapping": as_mapping(report),
         "problems": [_problem(problem, session) for problem in report.problems],
     }
 

@@ -20,7 +20,15 @@ from typing import Any
 
 from knowledge.corpus.facts import DocumentFacts, ExampleFacts
 from knowledge.corpus.readers import FileRead
-from knowledge.corpus.types import Document, Example, FileReport, Problem, Section
+from knowledge.corpus.types import (
+    Document,
+    Example,
+    FieldMap,
+    FileReport,
+    Problem,
+    Section,
+    TakenFields,
+)
 
 MOST_BYTES = 4 << 30
 """4 GiB of entries; the ones not used for longest are dropped first."""
@@ -97,16 +105,25 @@ def readers_digest() -> str:
 def _file_read(entry: dict[str, Any]) -> FileRead:
     report = entry["report"]
     report["problems"] = tuple(_problem(problem) for problem in report["problems"])
+    report["columns"] = tuple(report["columns"])
+    report["taken"] = tuple(
+        TakenFields(FieldMap(**one["fields"]), one["format"], one["rows"])
+        for one in report["taken"]
+    )
     counted = entry["example_facts"]
     counted["labels"] = frozenset(counted["labels"])
     return FileRead(
         FileReport(**report),
         entry["digest"],
         tuple(_document(document) for document in entry["documents"]),
-        tuple(DocumentFacts(**facts) for facts in entry["document_facts"]),
+        tuple(_document_facts(facts) for facts in entry["document_facts"]),
         tuple(_example(example) for example in entry["examples"]),
         ExampleFacts(**counted),
     )
+
+
+def _document_facts(entry: dict[str, Any]) -> DocumentFacts:
+    return DocumentFacts(**{**entry, "sketch": tuple(entry["sketch"])})
 
 
 def _problem(entry: dict[str, Any]) -> Problem:

@@ -7,27 +7,17 @@ import tomllib
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
 from knowledge.corpus.source import Reading, SourceFile, excerpt, ranges
-from knowledge.corpus.types import Example, ExampleKind, Problem
+from knowledge.corpus.types import Example, ExampleKind, FieldMap, Problem
 
 _NO = {"false", "0", "no", "n", "いいえ", "否", "不可", "×"}
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
-
-
-@dataclass(frozen=True, slots=True)
-class FieldMap:
-    """The names under which a record carries an example."""
-
-    kind: ExampleKind
-    prompt: str
-    completion: str
-    context: str | None = None
 
 
 @cache
@@ -41,9 +31,14 @@ def folded(name: str) -> str:
     return "".join(c for c in plain if not c.isspace() and c not in "_-.:：")
 
 
-def field_map(names: Iterable[str]) -> FieldMap | None:
-    """The first pair of known names that are both present; None when there is no pair."""
+def field_map(names: Iterable[str], asked: FieldMap | None = None) -> FieldMap | None:
+    """What was `asked` for, else the first pair of known names, where both sides are present."""
     present = _present(names)
+    if asked is not None:
+        sides = [present.get(folded(name)) for name in (asked.prompt, asked.completion)]
+        if sides[0] is not None and sides[1] is not None:
+            context = present.get(folded(asked.context)) if asked.context else None
+            return FieldMap(asked.kind, sides[0], sides[1], context)
     for pair in _catalog()["pair"]:
         prompt = _first(present, pair["prompt"])
         completion = _first(present, pair["completion"], but=prompt)
@@ -51,6 +46,12 @@ def field_map(names: Iterable[str]) -> FieldMap | None:
             context = _first(present, pair.get("context", ()))
             return FieldMap(cast(ExampleKind, pair["kind"]), prompt, completion, context)
     return None
+
+
+def known_format(fields: FieldMap) -> str:
+    """alpaca, prompt_completion, or columns under other names."""
+    formats = {"instruction": "alpaca", "prompt": "prompt_completion"}
+    return formats.get(folded(fields.prompt), "columns")
 
 
 def _present(names: Iterable[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from knowledge.corpus.languages import estimate_tokens, language
+from knowledge.corpus.sketch import sketch
 from knowledge.corpus.types import Corpus, DataFacts, Document, Example, FileReport
 
 __all__ = ["DocumentFacts", "ExampleFacts", "estimate_tokens", "facts", "summed"]
@@ -24,6 +25,9 @@ class DocumentFacts:
     modified: str | None
     record: bool = False
     """Whether it is a record of a corpus.jsonl and not a file of its own."""
+    text_digest: str = ""
+    sketch: tuple[int, ...] = ()
+    """What `sketch.sketch` makes of the text, by which copies are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class ExampleFacts:
 def document_facts(document: Document, *, record: bool = False) -> DocumentFacts:
     """What is counted of one document."""
     text = document.text
+    digest, hashes = sketch(text)
     return DocumentFacts(
         document.id,
         document.source,
@@ -50,6 +55,8 @@ def document_facts(document: Document, *, record: bool = False) -> DocumentFacts
         language(text) if text.strip() else "",
         document.modified,
         record,
+        digest,
+        hashes,
     )
 
 

@@ -13,6 +13,10 @@ from pathlib import Path
 LARGEST_BYTES = 1_000_000
 """A plan takes some kilobytes; larger JSON is data, and is not parsed for this question."""
 
+CLEAN_MARK = "<!-- okakae inspect --fix -->"
+"""First line of the README.md in a clean copy."""
+BESIDE_CLEAN = frozenset({"README.md", "changes.json", "set-aside.jsonl", "to-decide.csv"})
+"""What stands beside a clean copy for people, and is no material."""
 _PLAN_KEYS = {"seal", "executor", "config_why", "inputs"}
 _ANSWERS_MARK = b"# okakae"
 
@@ -38,6 +42,18 @@ def written_folder(path: Path, folders: Collection[str], names: Collection[str])
     if "plans" not in folders:
         return False
     return any(_PLAN_KEYS <= _keys(plan) for plan in sorted((path / "plans").glob("*.json")))
+
+
+def beside_clean(folder: Path, names: Collection[str]) -> frozenset[str]:
+    """Which files of a folder only tell how okakae cleaned it."""
+    if "README.md" not in names:
+        return frozenset()
+    try:
+        with (folder / "README.md").open("rb") as stream:
+            marked = stream.read(len(CLEAN_MARK)) == CLEAN_MARK.encode()
+    except OSError:
+        return frozenset()
+    return BESIDE_CLEAN if marked else frozenset()
 
 
 def _keys(path: Path) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -97,9 +97,14 @@ def scan(text: str, kinds: Sequence[str] = KINDS) -> list[Hit]:
 
 def masked(text: str) -> str:
     """`text` with personal data and secrets replaced by what they are, such as `[phone]`."""
+    return replaced(text, scan(text, MASKED), lambda name: f"[{name}]")
+
+
+def replaced(text: str, hits: Sequence[Hit], named: Callable[[str], str]) -> str:
+    """`text` with each of `hits`, in order and apart, replaced by what `named` calls it."""
     parts, at = [], 0
-    for hit in scan(text, MASKED):
-        parts += [text[at : hit.start], f"[{hit.name}]"]
+    for hit in hits:
+        parts += [text[at : hit.start], named(hit.name)]
         at = hit.end
     return "".join([*parts, text[at:]])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from knowledge.corpus.examples import with_unique_ids
@@ -13,10 +15,20 @@ from knowledge.corpus.health import document_problems, text_problems
 from knowledge.corpus.kinds import READERS, claimed_kind, kind_of
 from knowledge.corpus.quality import quality_problems
 from knowledge.corpus.source import Reading, Refused, SourceFile
-from knowledge.corpus.types import Document, Example, FileReport, FileStatus, Problem
+from knowledge.corpus.types import (
+    Document,
+    Example,
+    FieldMap,
+    FileReport,
+    FileStatus,
+    Problem,
+)
 
+Asked = tuple[tuple[str, FieldMap], ...]
 DEEPEST = 3
 """A mail with an archive with a document in it is read; archives nested deeper are not."""
+# Names of columns that a report tells; JSON made by machines may have thousands of keys.
+_MOST_COLUMNS = 200
 # Kinds whose pages or parts report garbled text themselves, with their place.
 _OWN_GARBLING = {"pdf"}
 
@@ -33,7 +45,7 @@ class FileRead:
     example_facts: ExampleFacts = field(default_factory=ExampleFacts)
 
 
-def read_file(path: Path, id_: str) -> list[FileRead]:
+def read_file(path: Path, id_: str, asked: Asked = ()) -> list[FileRead]:
     """Read one file and, after it, the files inside it (an archive's members, attachments).
 
     Whatever is wrong becomes a line of a report.
@@ -41,6 +53,7 @@ def read_file(path: Path, id_: str) -> list[FileRead]:
     Args:
         path: where it lies.
         id_: its name in the corpus.
+        asked: names of question and answer, each for one file or, under "", for all.
     """
     try:
         file = SourceFile.open(path, id_)
@@ -49,10 +62,12 @@ def read_file(path: Path, id_: str) -> list[FileRead]:
     except OSError as error:
         why = error.strerror or type(error).__name__
         return [refused(id_, Problem("unreadable-file", "error", "", {"why": why}))]
-    return _read_with_members(file)
+    return _read_with_members(file, dict(asked))
 
 
-def _read_with_members(file: SourceFile) -> list[FileRead]:
+def _read_with_members(file: SourceFile, asked: Mapping[str, FieldMap]) -> list[FileRead]:
+    if asked:
+        file = replace(file, asked=asked.get(file.id, asked.get("")))
     kind, reading = _try(file)
     inside: list[FileRead] = []
     try:
@@ -62,7 +77,7 @@ def _read_with_members(file: SourceFile) -> list[FileRead]:
             elif member.depth > DEEPEST:
                 inside.append(refused(member.id, Problem("nested-too-deep", "error")))
             else:
-                inside += _read_with_members(member)
+                inside += _read_with_members(member, asked)
     except Exception as error:  # a broken archive may break a library in any way
         reading.problems.append(_damaged(error))
     return [_finished(file, kind, reading), *inside]
@@ -162,4 +177,6 @@ def _report(reading: Reading, id_: str, characters: int) -> FileReport:
         characters,
         tuple(reading.problems),
         reading.rows,
+        tuple(islice(reading.columns, _MOST_COLUMNS)),
+        tuple(reading.taken),
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from knowledge.corpus.facts import DocumentFacts, ExampleFacts, summed
 from knowledge.corpus.links import linked
-from knowledge.corpus.readers import FileRead
+from knowledge.corpus.readers import Asked, FileRead
 from knowledge.corpus.repetition import find_repetitions, told
+from knowledge.corpus.sketch import copy_problems, find_copies
 from knowledge.corpus.source import name_below
 from knowledge.corpus.types import Corpus, DataFacts, Document, Example, FileReport, Problem
 from knowledge.corpus.walking import walk
@@ -63,6 +64,9 @@ def read(
     }
     kept, examples, notes = linked(documents, records, [e for read in found for e in read.examples])
     repeated, between = told(examples, find_repetitions(examples))
+    counted = [facts for read in found for facts in read.document_facts]
+    names = {document.id for document in kept}
+    between += _copies([facts for facts in counted if facts.id in names])
     return Corpus(
         path,
         kept,
@@ -80,6 +84,7 @@ def survey(
     on_document: Callable[[Document], None] | None = None,
     workers: int | None = None,
     cache: Path | None = None,
+    asked: Asked = (),
 ) -> Survey:
     """Read everything at `path` in bounded memory: the texts pass by, examples and facts stay.
 
@@ -89,12 +94,14 @@ def survey(
         on_document: given every document as it passes, also those that turn out to be copies.
         workers: as in `read`.
         cache: as in `read`.
+        asked: names of question and answer, each for one file or, under "", for all.
 
     Raises:
         FileNotFoundError: `path` does not exist.
     """
     found: list[FileRead] = []
-    for one in _found(path, on_file, workers, cache, texts=on_document is not None):
+    texts = on_document is not None
+    for one in _found(path, on_file, workers, cache, texts=texts, asked=asked):
         for document in one.documents if on_document is not None else ():
             on_document(document)  # type: ignore[misc]
         found.append(replace(one, documents=()))
@@ -102,6 +109,7 @@ def survey(
     records = {id(facts) for facts in documents if facts.record}
     kept, examples, notes = linked(documents, records, [e for read in found for e in read.examples])
     repeated, between = told(examples, find_repetitions(examples))
+    between += _copies(kept)
     reports = _noted(found, (notes, repeated))
     digest = _digest(found)
     counted: list[ExampleFacts] = [read.example_facts for read in found]
@@ -117,13 +125,19 @@ def survey(
 
 
 def _found(
-    path: Path, on_file: OnFile | None, workers: int | None, cache: Path | None, *, texts: bool
+    path: Path,
+    on_file: OnFile | None,
+    workers: int | None,
+    cache: Path | None,
+    *,
+    texts: bool,
+    asked: Asked = (),
 ) -> Iterator[FileRead]:
     """Everything read, file by file in the order of their names; members after what holds them."""
     if not path.exists():
         raise FileNotFoundError(path)
     root = path if path.is_dir() else path.parent
-    jobs = [Job(file, name_below(file, root)) for file in walk(path)]
+    jobs = [Job(file, name_below(file, root), asked) for file in walk(path)]
     wanted = _workers(jobs) if workers is None else workers
     results: Iterable[list[FileRead]]
     if wanted:
@@ -134,6 +148,10 @@ def _found(
         if on_file is not None:
             on_file(job.id)
         yield from reads
+
+
+def _copies(documents: Sequence[DocumentFacts]) -> list[Problem]:
+    return copy_problems(documents, find_copies(documents))
 
 
 def _workers(jobs: Sequence[Job]) -> int:

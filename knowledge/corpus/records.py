@@ -10,20 +10,24 @@ from typing import Any
 
 from knowledge.corpus.encoding import decode
 from knowledge.corpus.examples import (
-    FieldMap,
     Tally,
     chat_turns,
     example_from_chat,
     example_from_record,
     field_map,
+    known_format,
     misspelt,
 )
 from knowledge.corpus.plain import markdown_sections
 from knowledge.corpus.source import Reading, SourceFile, refuse
-from knowledge.corpus.types import Document, Section
+from knowledge.corpus.types import Document, FieldMap, Section, TakenFields
 
 _DATES = ("modified", "updated", "date", "更新日")
 Record = Mapping[str, Any]
+_CHAT = {
+    True: (FieldMap("qa", "user", "assistant"), "messages"),
+    False: (FieldMap("qa", "human", "gpt"), "sharegpt"),
+}
 
 
 def read_jsonl(file: SourceFile) -> Reading:
@@ -97,17 +101,23 @@ def _take(
     records: Sequence[tuple[int, Record]], file: SourceFile, reading: Reading, tally: Tally
 ) -> None:
     reading.rows = len(records)
+    for _, record in records:
+        reading.columns.update(dict.fromkeys(record))
+    taken: Counter[tuple[FieldMap, str]] = Counter()
     corpus = file.stem == "corpus" and any(_is_document(r) for _, r in records)
-    fields = None if corpus else _usual_fields(records)
+    fields = None if corpus else _usual_fields(records, file.asked)
     documents: list[Document] = []
     for number, record in records:
         turns = None if corpus else chat_turns(record)
-        own = None if corpus else (field_map(record) or None)
+        own = None if corpus else (field_map(record, file.asked) or None)
         example = None
+        how = _CHAT[True]
         if turns is not None:
             example = example_from_chat(record, turns, file, number, tally)
+            how = _CHAT["messages" in record]
         elif own is not None:
             example = example_from_record(record, own, file, number, tally)
+            how = own, known_format(own)
         elif fields is not None:
             _told(record, fields, number, tally)
         elif _is_document(record):
@@ -116,12 +126,14 @@ def _take(
             _unknown(record, number, tally)
         if example is not None:
             reading.examples.append(example)
+            taken[how] += 1
+    reading.taken = [TakenFields(names, name, n) for (names, name), n in taken.items()]
     reading.documents = _unique(documents, tally)
     reading.problems += tally.problems()
 
 
-def _usual_fields(records: Sequence[tuple[int, Record]]) -> FieldMap | None:
-    maps = Counter(fields for _, record in records if (fields := field_map(record)))
+def _usual_fields(records: Sequence[tuple[int, Record]], asked: FieldMap | None) -> FieldMap | None:
+    maps = Counter(fields for _, record in records if (fields := field_map(record, asked)))
     return maps.most_common(1)[0][0] if maps else None
 
 

@@ -105,9 +105,14 @@ def told(
 
 def is_leak(a: str, b: str) -> bool:
     """Whether one of two files is by its name a test set and the other one for training."""
-    tests = [bool(_TEST.search(name)) and not _TRAIN.search(name) for name in (a, b)]
+    tests = [is_test(name) for name in (a, b)]
     trains = [bool(_TRAIN.search(name)) and not _TEST.search(name) for name in (a, b)]
     return (tests[0] and trains[1]) or (tests[1] and trains[0])
+
+
+def is_test(name: str) -> bool:
+    """Whether a file is by its name a test set."""
+    return bool(_TEST.search(name)) and not _TRAIN.search(name)
 
 
 def _problems(

@@ -163,7 +163,7 @@ def says_the_same(a: str, b: str) -> bool:
     """Whether `a` and `b` differ only in form."""
     if a == b:
         return True
-    if numbers(a) != numbers(b) or _denials(a) != _denials(b):
+    if numbers(a) != numbers(b) or denials(a) != denials(b):
         return False
     one, other = canonical(a), canonical(b)
     if one == other:
@@ -173,7 +173,7 @@ def says_the_same(a: str, b: str) -> bool:
     return _same_characters(one, other)
 
 
-def _denials(text: str) -> int:
+def denials(text: str) -> int:
     """How often a text denies: ません and ない, not and never."""
     plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     return len(_DENIAL.findall(plain))

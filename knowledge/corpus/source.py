@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from knowledge.corpus.types import Document, Example, Problem, Section
+from knowledge.corpus.types import (
+    Document,
+    Example,
+    FieldMap,
+    Problem,
+    Section,
+    TakenFields,
+)
 
 LARGEST_BYTES = 1 << 28
 """256 MiB: a larger single file is refused with the advice to part it, so that memory stays
@@ -52,6 +59,8 @@ class SourceFile:
     digest: str
     modified: str | None
     depth: int = 0
+    asked: FieldMap | None = None
+    """Names that the user gave for its question and answer."""
 
     @classmethod
     def open(cls, path: Path, id_: str) -> SourceFile:
@@ -99,6 +108,8 @@ class Reading:
     rows: int | None = None
     members: Iterable[SourceFile | tuple[str, Problem]] = ()
     """Files inside this one, each read by itself; or a name and why it is left out."""
+    columns: dict[str, None] = field(default_factory=dict)
+    taken: list[TakenFields] = field(default_factory=list)
 
 
 class Refused(Exception):

@@ -77,6 +77,29 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldMap:
+    """The names under which a record carries an example."""
+
+    kind: ExampleKind
+    prompt: str
+    completion: str
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFields:
+    """How `rows` examples of a file came about: which names were taken, in which known format.
+
+    `format` is columns, alpaca, prompt_completion, messages or sharegpt; the chat formats have
+    roles in place of names.
+    """
+
+    fields: FieldMap
+    format: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with a file; text, reason and fix stand in the texts catalog under its id.
 
@@ -107,6 +130,10 @@ class FileReport:
     problems: tuple[Problem, ...] = ()
     rows: int | None = None
     """Rows of data in a table or a JSONL file, its header not counted; None for other kinds."""
+    columns: tuple[str, ...] = ()
+    """Names of columns or keys, in the order in which they were met."""
+    taken: tuple[TakenFields, ...] = ()
+    """What was taken as question and answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from knowledge.corpus.own_work import written_file, written_folder
+from knowledge.corpus.own_work import beside_clean, written_file, written_folder
 
 _SKIPPED = {"thumbs.db", "desktop.ini", "__macosx"}
 
@@ -22,7 +22,8 @@ def walk(path: Path) -> Iterator[Path]:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not passed_over(name)]
-        found += [Path(folder, name) for name in names if not passed_over(name)]
+        told = beside_clean(Path(folder), names)
+        found += [Path(folder, n) for n in names if n not in told and not passed_over(n)]
     files = (p for p in found if p.is_file() and not written_file(p))
     yield from sorted(files, key=lambda p: p.as_posix())
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from knowledge.corpus.cache import ReadCache
-from knowledge.corpus.readers import FileRead, read_file, refused
+from knowledge.corpus.readers import Asked, FileRead, read_file, refused
 from knowledge.corpus.source import LARGEST_BYTES
 from knowledge.corpus.types import Problem
 
@@ -41,6 +41,7 @@ class Job:
 
     path: Path
     id: str
+    asked: Asked = ()
 
 
 @dataclass(slots=True)
@@ -74,11 +75,12 @@ def read_all(
 def read_here(job: Job, cache: Path | None = None, *, texts: bool = True) -> list[FileRead]:
     """The same for one file in this process."""
     kept = None if cache is None else ReadCache(cache)
-    found = None if kept is None else kept.get(job.path, job.id)
+    name = f"{job.id}\0{job.asked}" if job.asked else job.id
+    found = None if kept is None else kept.get(job.path, name)
     if found is None:
-        found = read_file(job.path, job.id)
+        found = read_file(job.path, job.id, job.asked)
         if kept is not None and not any(_passing(read) for read in found):
-            kept.put(job.path, job.id, found)
+            kept.put(job.path, name, found)
     return found if texts else [replace(read, documents=()) for read in found]
 
 
