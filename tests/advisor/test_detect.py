@@ -12,7 +12,7 @@ import pytest
 from advisor.detect import detected_answers, gpus, how_often, machine
 from advisor.types import GpuFact, MachineFacts
 from knowledge.corpus.facts import facts
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 
 
 def test_this_machine_has_memory_disk_and_cores() -> None:
