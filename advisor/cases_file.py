@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.coding import a_priori
-from advisor.errors import Fault, MachineError, UsageError
+from advisor.errors import Fault, UsageError
 from advisor.evidence import APPROACHES, UNREAD_WEIGHT, Case, Outcome, Question
 from knowledge.catalog.loader import load
 
@@ -53,10 +53,8 @@ def _parsed(path: Path, text: str) -> Any:
         return json.loads(text)
     if path.suffix == ".toml":
         return tomllib.loads(text)
-    try:
-        import yaml
-    except ModuleNotFoundError:
-        raise MachineError("cases-need-yaml", where=str(path)) from None
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

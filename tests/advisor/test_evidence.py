@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from advisor.backtest_report import report
 from advisor.cases_file import read_cases
 from advisor.coding import APriori, a_priori, facts_of_study
-from advisor.errors import MachineError, UsageError
+from advisor.errors import UsageError
 from advisor.evidence import (
     Case,
     Outcome,
@@ -130,7 +130,8 @@ def test_outcomes_of_a_file_are_never_learnt_from(tmp_path):
 
 
 def test_the_same_cases_as_json_toml_and_yaml(tmp_path):
-    yaml = pytest.importorskip("yaml")
+    import yaml
+
     rows = [row(), row(id="two", a_priori={"goal": "new_facts", "data_kind": "documents"})]
     as_yaml = tmp_path / "cases.yaml"
     as_yaml.write_text(yaml.safe_dump({"cases": rows}), encoding="utf-8")
@@ -146,23 +147,6 @@ def test_the_same_cases_as_json_toml_and_yaml(tmp_path):
         encoding="utf-8",
     )
     assert said(as_yaml) == said(as_toml) == said(written(tmp_path, rows))
-
-
-def test_without_a_yaml_reader_it_says_what_to_install(tmp_path, monkeypatch):
-    import builtins
-
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "yaml":
-            raise ModuleNotFoundError(name)
-        return real(name, *args, **kwargs)
-
-    path = tmp_path / "cases.yaml"
-    path.write_text("cases: []", encoding="utf-8")
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MachineError, match="cases-need-yaml"):
-        read_cases(path)
 
 
 @pytest.mark.parametrize(
