@@ -25,7 +25,6 @@ def read_cases(path: Path) -> tuple[tuple[Case, ...], Notes]:
 
     Raises:
         UsageError: there is no such file, it is not of the form, or no case compares approaches.
-        MachineError: a YAML file, and no YAML reader is installed.
     """
     if not path.is_file():
         raise UsageError("path-missing", where=str(path), path=str(path))
