@@ -51,6 +51,8 @@ READS_TEXT = {
     "knowledge/corpus/word.py": "the names of styles",
 }
 NO_TEXT = {
+    "tile:two tables": "the name of a size",
+    "backward end": "the name of a phase",
     "My Number": "the name of a pattern",
     "payment card": "the same",
     "bank account": "the same",

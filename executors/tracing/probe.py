@@ -210,7 +210,7 @@ def _worst_batch(job: Job, tokenizer: Any) -> _Batch:
     if job.data is None:
         rows = full_rows(settings, tokenizer)
         return _Batch(rows, settings.mean_tokens, settings.examples, "")
-    from knowledge.corpus.readers import read
+    from knowledge.corpus.reading import read
 
     corpus = read(Path(job.data))
     examples = for_goal(corpus.examples, job.goal)

@@ -25,7 +25,7 @@ from executors.goals import for_goal
 from executors.tracing import probe as tracing_probe
 from executors.tracing.counters import GIB, CpuPeak, _alive_bytes
 from executors.tracing.probe import Job, full_rows, main, measure, probe
-from knowledge.corpus.readers import read
+from knowledge.corpus.reading import read
 
 
 def job(folder: Path, **over: Any) -> Job:
