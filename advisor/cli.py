@@ -27,6 +27,8 @@ LIGHT: Mapping[str, str] = {
         *("ask", "inspect", "recommend", "estimate", "plan", "evidence", "doctor", "knowledge"),
     )
 }
+# Behind a flag of another command (`inspect --as`): loaded by name, no command of their own.
+BEHIND_FLAGS = ("inspect-as",)
 # The order of a first visit; commands that are not named here follow by name.
 _ORDER = (
     *("ask", "inspect", "recommend", "estimate", "plan", "apply"),
@@ -83,6 +85,8 @@ class Okakae(click.Group):
 
     def targets(self) -> dict[str, str]:
         found = {**dict(entry_points()), **LIGHT}
+        for name in BEHIND_FLAGS:
+            found.pop(name, None)
         first = [name for name in _ORDER if name in found]
         return {name: found[name] for name in [*first, *sorted(set(found) - set(first))]}
 

@@ -45,13 +45,20 @@ class Inspection:
     metavar="OUT.jsonl",
     help=t("inspect.option.examples"),
 )
+@click.option("--as", "model", metavar="MODEL", help=t("inspect.option.as"))
+@click.option(
+    "--set", "sets", multiple=True, metavar="finetune.seq_len=N", help=t("inspect.option.set")
+)
 def inspect(
     session: Session,
     paths: tuple[Path, ...],
     documents: Path | None,
     examples: Path | None,
+    model: str | None,
+    sets: tuple[str, ...],
 ) -> None:
-    """Exit code 8 when a file was refused, 2 for a path that does not exist."""
+    """Exit code 8 when a file or a row was refused, 4 without MODEL, 2 for a missing path."""
+    from advisor.inspect_after import told_after
     from advisor.inspect_records import DocumentSpool, as_document, example_records, write_lines
 
     for path in paths:
@@ -68,13 +75,17 @@ def inspect(
         records = (record for one in found for record in example_records(one.corpus.examples))
         session.say("inspect.wrote", path=examples, n=write_lines(examples, records))
 
+    after = told_after(found, session, model, sets)
+
     def human() -> None:
         from advisor.inspect_page import show
 
         show(found, session)
+        after.show(session)
 
-    session.out(as_document(found, session), human)
-    if any(one.facts.n_refused for one in found):
+    session.out(after.into(as_document(found, session), session), human)
+    after.stop(session)
+    if after.refused or any(one.facts.n_refused for one in found):
         raise click.exceptions.Exit(REFUSED_EXIT_CODE)
 
 

@@ -163,7 +163,7 @@ def as_document(found: Sequence[Inspection], session: Session) -> dict[str, Any]
             "languages": languages(found),
             "newest": max((one.facts.newest for one in found if one.facts.newest), default=None),
         },
-        "problems": [_problem(p, session) for one in found for p in one.corpus.problems],
+        "problems": [problem_record(p, session) for one in found for p in one.corpus.problems],
         "digests": {str(one.corpus.root): one.corpus.digest for one in found},
     }
 
@@ -201,11 +201,12 @@ def _file(report: FileReport, session: Session) -> dict[str, Any]:
         "examples": report.examples,
         "characters": report.characters,
         "rows": report.rows,
-        "problems": [_problem(problem, session) for problem in report.problems],
+        "problems": [problem_record(problem, session) for problem in report.problems],
     }
 
 
-def _problem(problem: Problem, session: Session) -> dict[str, Any]:
+def problem_record(problem: Problem, session: Session) -> dict[str, Any]:
+    """One problem as the contract's JSON has it."""
     return {
         "id": problem.id,
         "severity": problem.severity,
