@@ -12,9 +12,10 @@ from advisor.errors import UsageError
 from advisor.session import Session, okakae_command
 from advisor.texts import t
 from knowledge.corpus.reading import Survey
-from knowledge.corpus.types import DataFacts
+from knowledge.corpus.types import DataFacts, Document
 
 if TYPE_CHECKING:
+    from advisor.inspect_draft import Drafting
     from advisor.inspect_records import DocumentSpool
 
 REFUSED_EXIT_CODE = 8
@@ -49,6 +50,16 @@ class Inspection:
 @click.option(
     "--set", "sets", multiple=True, metavar="finetune.seq_len=N", help=t("inspect.option.set")
 )
+@click.option(
+    "--draft",
+    type=click.Path(path_type=Path),
+    metavar="OUT.jsonl",
+    help=t("inspect.option.draft"),
+)
+@click.option(
+    "--n", "n_drafts", type=click.IntRange(1, 10_000), default=30, help=t("inspect.option.n")
+)
+@click.option("--review", is_flag=True, help=t("inspect.option.review"))
 def inspect(
     session: Session,
     paths: tuple[Path, ...],
@@ -56,18 +67,23 @@ def inspect(
     examples: Path | None,
     model: str | None,
     sets: tuple[str, ...],
+    draft: Path | None,
+    n_drafts: int,
+    review: bool,
 ) -> None:
     """Exit code 8 when a file or a row was refused, 4 without MODEL, 2 for a missing path."""
     from advisor.inspect_after import told_after
+    from advisor.inspect_draft import Drafting
     from advisor.inspect_records import DocumentSpool, as_document, example_records, write_lines
 
+    drafting = Drafting(draft, n_drafts, review, session)
     for path in paths:
         if not path.exists():
             raise UsageError("path-missing", where=str(path), path=str(path))
     found = []
     with DocumentSpool(documents) as spool:
         for path in paths:
-            found.append(look(path, session, spool))
+            found.append(look(path, session, spool, drafting))
             spool.keep(found[-1].corpus.documents)
         if documents is not None:
             session.say("inspect.wrote", path=documents, n=spool.finish())
@@ -75,6 +91,7 @@ def inspect(
         records = (record for one in found for record in example_records(one.corpus.examples))
         session.say("inspect.wrote", path=examples, n=write_lines(examples, records))
 
+    drafted = drafting.finish(found, session)
     after = told_after(found, session, model, sets)
 
     def human() -> None:
@@ -83,24 +100,35 @@ def inspect(
         show(found, session)
         after.show(session)
 
-    session.out(after.into(as_document(found, session), session), human)
+    session.out(after.into(as_document(found, session), session) | drafted, human)
     after.stop(session)
     if after.refused or any(one.facts.n_refused for one in found):
         raise click.exceptions.Exit(REFUSED_EXIT_CODE)
 
 
-def look(path: Path, session: Session, spool: DocumentSpool | None = None) -> Inspection:
+def look(
+    path: Path,
+    session: Session,
+    spool: DocumentSpool | None = None,
+    drafting: Drafting | None = None,
+) -> Inspection:
     """Read `path` with a progress bar and count what is in it; documents pass on to `spool`."""
     from advisor.caches import reading_cache
     from knowledge.corpus.reading import survey
     from knowledge.corpus.walking import walk
+
+    wanted = [taker for taker in (spool, drafting) if taker is not None and taker.wanted]
+
+    def take(document: Document) -> None:
+        for taker in wanted:
+            taker.take(document)
 
     total = sum(1 for _ in walk(path))
     with session.progress(session.t("inspect.reading"), total=total) as progress:
         found = survey(
             path,
             on_file=lambda name: progress.advance(1, name[-40:]),
-            on_document=spool.take if spool is not None and spool.wanted else None,
+            on_document=take if wanted else None,
             cache=reading_cache(),
         )
     return Inspection(found)

@@ -1,4 +1,4 @@
-"""What `inspect` says once everything is read: how it would split, and how a model sees the rows."""
+"""What `inspect` says once all is read: how it would split, and how a model sees the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`inspect --as`: each planted fault is named, and the same fault stops a dry run and a training."""
+"""`inspect --as`: each planted fault is named, and stops a dry run and a training as well."""
 
 from __future__ import annotations
 
