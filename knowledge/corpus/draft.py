@@ -24,6 +24,8 @@ from knowledge.corpus.types import Document, Section
 _LONGEST_ANSWER = 300
 _LONGEST_PASSAGE = 600
 _LONGEST_NAME = 25
+_LONGEST_VALUE = 40
+_MARKUP = re.compile(r"[\[\]<>\\]")
 _MOST_PER_PATTERN = 3
 """Drafts of one pattern from one document: variety shows more than a tenth deadline."""
 _MARK = re.compile(r"^\s*(?:[-*+•・]|\d+[.)．]|[（(]\d+[)）]|[①-⑳])\s*")
@@ -151,10 +153,10 @@ def _of_section(section: Section, document: Document, words: _Words, lang: str) 
     yield from _of_tables(lines, topic, words)
     yield from _of_lists(lines, words)
     lead = ""
-    for line in lines:
+    for line in _unwrapped(lines) if lang == "en" else lines:
         if "|" in line or "`" in line or not line.strip():
             continue
-        plain = _plain(line)
+        plain = _plain(" ".join(line.split("\n")))
         if found := words.pattern("item").match(plain.rstrip("。.")):
             yield from _of_item(found["x"].strip(), found["a"].strip(), line, topic, lead, words)
             continue
@@ -162,6 +164,20 @@ def _of_section(section: Section, document: Document, words: _Words, lang: str) 
         lead = head["x"] if head else ""
         for sentence in _sentences(plain, lang):
             yield from _of_sentence(sentence, line.strip(), topic, document.title, words)
+
+
+def _unwrapped(lines: Sequence[str]) -> list[str]:
+    """Paragraphs and list items whole: English prose is often broken at a width of the screen."""
+    blocks: list[str] = []
+    open_ = False
+    for line in lines:
+        goes_on = open_ and line.strip() and not _MARK.match(line)
+        if goes_on:
+            blocks[-1] += f"\n{line}"
+        else:
+            blocks.append(line)
+        open_ = bool(line.strip())
+    return blocks
 
 
 def _topic(headings: Sequence[str], title: str, words: _Words) -> str:
@@ -283,6 +299,8 @@ def _of_tables(lines: Sequence[str], topic: str, words: _Words) -> Iterator[Foun
             cells = _cells(row)
             if len(cells) != len(header) or len(header) < 2 or not (cells[0] and cells[-1]):
                 continue
+            if len(cells[0]) > _LONGEST_VALUE or _MARKUP.search(cells[0]):
+                continue
             money = words.pattern("money").search(cells[-1])
             form = words.named["table_money" if money else "table_question"]
             whole = words.named["of"].format(topic=topic, asked=header[-1])
@@ -292,7 +310,8 @@ def _of_tables(lines: Sequence[str], topic: str, words: _Words) -> Iterator[Foun
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+    plain = line.replace("**", "").strip().strip("|")
+    return [cell.strip() for cell in plain.split("|")]
 
 
 def _first_paragraph(text: str) -> str:
