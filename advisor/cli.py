@@ -27,8 +27,9 @@ LIGHT: Mapping[str, str] = {
         *("ask", "inspect", "recommend", "estimate", "plan", "evidence", "doctor", "knowledge"),
     )
 }
-# Behind a flag of another command (`estimate --probe`): loaded by name, no command of their own.
-BEHIND_FLAGS = ("probe",)
+# Behind a flag of another command (`estimate --probe`, `inspect --as`): loaded by name, no command
+# of their own.
+BEHIND_FLAGS = ("probe", "inspect-as")
 # The order of a first visit; commands that are not named here follow by name.
 _ORDER = (
     *("ask", "inspect", "recommend", "estimate", "plan", "apply"),
@@ -39,7 +40,7 @@ _NEAREST = "okakae-nearest"
 _PLAIN = {
     **{"–": "-", "—": "-", "≤": "<=", "≥": ">=", "±": "+/-", "…": "...", "·": "-", "×": "x"},
     **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "■": "#", "→": "->", "⚠": "!"},
-    **{"～": "-", "〜": "-", "\ufffd": "?"},
+    **{"～": "-", "〜": "-", "\ufffd": "?", "⟦": "[[", "⟧": "]]"},
 }
 
 

@@ -49,7 +49,7 @@ def show(found: Sequence[Inspection], session: Session) -> None:
     listed += [
         (session.t("inspect.between-files"), p) for one in found for p in one.corpus.problems
     ]
-    _show_problems(listed, session)
+    show_problems(listed, session)
     show_summary(graded(found), session)
     said = ", ".join(f"{name} {share:.0%}" for name, share in languages(found).items())
     click.echo(
@@ -73,7 +73,8 @@ def _row(report: FileReport, session: Session) -> list[str]:
     return [report.path, report.kind, report.encoding or "-", status, *counts]
 
 
-def _show_problems(listed: Sequence[tuple[str, Problem]], session: Session) -> None:
+def show_problems(listed: Sequence[tuple[str, Problem]], session: Session) -> None:
+    """Each problem with its file, gravest first."""
     if not listed:
         return
     click.echo(f"\n{session.t('inspect.problems')}")

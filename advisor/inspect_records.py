@@ -170,7 +170,7 @@ def as_document(found: Sequence[Inspection], session: Session) -> dict[str, Any]
             "languages": languages(found),
             "newest": max((one.facts.newest for one in found if one.facts.newest), default=None),
         },
-        "problems": [_problem(p, session) for one in found for p in one.corpus.problems],
+        "problems": [problem_record(p, session) for one in found for p in one.corpus.problems],
         "health": as_health(graded(found), session),
         "digests": {str(one.corpus.root): one.corpus.digest for one in found},
     }
@@ -211,11 +211,12 @@ def _file(report: FileReport, session: Session) -> dict[str, Any]:
         "rows": report.rows,
         "columns": list(report.columns),
         "mapping": as_mapping(report),
-        "problems": [_problem(problem, session) for problem in report.problems],
+        "problems": [problem_record(problem, session) for problem in report.problems],
     }
 
 
-def _problem(problem: Problem, session: Session) -> dict[str, Any]:
+def problem_record(problem: Problem, session: Session) -> dict[str, Any]:
+    """One problem as the contract's JSON has it."""
     return {
         "id": problem.id,
         "severity": problem.severity,

@@ -23,7 +23,7 @@ from advisor.errors import (
 from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
-from executors.base import Context, RunData
+from executors.base import Context, Rehearses, RunData
 from executors.evaluate.heldout import ask, read_answers
 from executors.evaluate.latency import time_alone
 from executors.goals import for_goal
@@ -108,6 +108,18 @@ def check_plan(path: Path, session: Session) -> tuple[Checked, list[Drift]]:
         faults = tuple(Fault(lack.ref, "", tuple(lack.values.items())) for lack in lacks)
         raise MachineError(first.ref, faults=faults if len(lacks) > 1 else (), **dict(first.values))
     return Checked(plan, folder), drifts
+
+
+def rehearse(checked: Checked, session: Session) -> None:
+    """What a run would refuse of its data, refused without a run.
+
+    Raises:
+        RunError: the rows are wrong.
+    """
+    road = executor(checked.plan.executor)
+    if isinstance(road, Rehearses):
+        data = load_data(checked.plan, checked.data_root, session)
+        road.rehearse(checked.plan, data, Context(session))
 
 
 def apply(

@@ -138,3 +138,12 @@ class Executor(Protocol):
     def open(self, run: RunDir, context: Context) -> System:
         """Load the artifacts of a finished run."""
         ...
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """An executor that can show before a run whether its data will do; `--dry-run` asks it."""
+
+    def rehearse(self, plan: Plan, data: RunData, context: Context) -> None:
+        """Read what a run would read and refuse what it would refuse; nothing is written."""
+        ...

@@ -162,6 +162,22 @@ def load(
     )
 
 
+def load_tokenizer(
+    reference: str, *, allow: Set[str] = frozenset(), offline: bool = False
+) -> tuple[Tokenizer, int | None]:
+    """The tokenizer of a model and its context in tokens (None: not said); no weights are loaded.
+
+    Raises:
+        UsageError, MachineError, Forbidden: as `resolve`.
+    """
+    _require_packages("transformers")
+    folder = resolve(reference, allow=allow, offline=offline)
+    with quiet_libraries():
+        tokenizer = _load_tokenizer(folder, reference)
+    text_config = folder.config.get("text_config") or folder.config
+    return tokenizer, text_config.get("max_position_embeddings")
+
+
 def keep_quantised_weights_trainable(model: Any) -> int:
     """Stop bitsandbytes from repacking NF4 weights on a CPU; returns how many layers it touched.
 

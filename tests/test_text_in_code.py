@@ -35,6 +35,7 @@ READS_TEXT = {
     "executors/rag/sentences.py": "where sentences and list items begin",
     "executors/rag/words.py": "the analyser's word classes, and words that carry nothing",
     "knowledge/corpus/clash.py": "numerals, denials and opposites in answers",
+    "knowledge/corpus/draft.py": "marks before the items of a list",
     "knowledge/corpus/encoding.py": "letters that tell encodings apart",
     "knowledge/corpus/examples.py": "how tables say no",
     "knowledge/corpus/garbled.py": "letters of text decoded wrongly",

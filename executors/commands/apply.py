@@ -31,6 +31,7 @@ def apply(session: Session, plan: Path, run_path: Path | None, resume: bool, dry
     for drift in drifts:
         session.say("drift.told", what=drift.what, planned=drift.planned, now=drift.now)
     if dry_run:
+        runner.rehearse(checked, session)
         document = {"schema_version": 1, "dry_run": True, "plan": asdict(checked.plan)}
         session.out(document, lambda: show_plan(checked.plan, session))
         return

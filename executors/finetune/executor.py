@@ -14,6 +14,7 @@ from advisor.texts import t
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context, Lack, Question, Reply, RunData
 from executors.finetune.proof import prove_learned
+from executors.finetune.rehearsal import refuse_bad_rows
 from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
 from executors.models import Attention, LoadedModel, quiet_libraries
@@ -58,7 +59,8 @@ class FinetuneExecutor:
             make_rows(part, loaded.tokenizer, plan.language, seq_len, labels=labels)
             for part in (learned, watched)
         )
-        _refuse_bad_rows(train_rows.left_out, len(learned), run, context)
+        refuse_bad_rows(train_rows, len(learned), context, run)
+        refuse_bad_rows(validation_rows, len(watched), context, tolerant=True)
         if not validation_rows.rows:
             raise RunError("no-validation-rows", n=len(watched))
         label = t("finetune.training", method=method, n=len(train_rows.rows))
@@ -113,6 +115,12 @@ class FinetuneExecutor:
             },
         )
         return actuals
+
+    def rehearse(self, plan: Plan, data: RunData, context: Context) -> None:
+        """Refuse rows that a training would refuse, with the tokenizer alone."""
+        from executors.finetune.rehearsal import rehearse
+
+        rehearse(plan, data, context)
 
     def open(self, run: RunDir, context: Context) -> TunedSystem:
         """The base model with the run's adapter, or the run's own model after full tuning."""
@@ -179,17 +187,6 @@ def _method(plan: Plan) -> Method:
     if plan.method not in ("full", "lora", "qlora"):
         raise RunError("method-unknown", method=str(plan.method))
     return plan.method
-
-
-def _refuse_bad_rows(left_out: dict[str, list[str]], n: int, run: RunDir, context: Context) -> None:
-    """Rows that cannot be learned from are named; more than a tenth of them stops the run."""
-    bad = sum(map(len, left_out.values()))
-    for fault, ids in left_out.items():
-        run.event("rows-left-out", fault=fault, ids=ids)
-        context.session.say(f"finetune.left-out.{fault}", n=len(ids), ids=", ".join(ids[:5]))
-    if bad > n / 10:
-        reasons = ", ".join(f"{fault} {len(ids)}" for fault, ids in sorted(left_out.items()))
-        raise RunError("rows-unusable", n=bad, total=n, reasons=reasons)
 
 
 def _save(model: Any, tokenizer: Any, method: Method, artifacts: Path) -> None:

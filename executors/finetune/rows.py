@@ -13,6 +13,10 @@ from executors.template import render_chat
 from knowledge.corpus.types import Example
 
 IGNORED = -100
+STOPPING = frozenset(
+    ("template-mismatch", "fully-masked", "end-not-trained", "begin-doubled", "labels-shifted")
+)
+"""Faults of the template or the tokenizer: they say that the whole set is wrong, so one stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,13 @@ class Rows:
 
     rows: list[Row]
     left_out: dict[str, list[str]]
+    lengths: tuple[int, ...] = ()
+    """Tokens of every well-formed row in reading order, those that are too long included."""
+
+    @property
+    def stopping(self) -> dict[str, list[str]]:
+        """The faults of which a single row stops a plan, with the ids of the rows."""
+        return {fault: ids for fault, ids in self.left_out.items() if fault in STOPPING}
 
     @property
     def longest(self) -> int:
@@ -59,27 +70,29 @@ def make_rows(
     """
     rows: list[Row] = []
     left_out: dict[str, list[str]] = {}
+    lengths: list[int] = []
     for example in examples:
         prompt, completion = _texts(example, tokenizer, lang, labels)
         prompt_ids = _ids(tokenizer, prompt)
-        completion_ids = _ids(tokenizer, completion)
-        fault = _fault(prompt_ids, completion_ids, tokenizer, seq_len, completion)
+        completion_ids = _ids(tokenizer, completion or "")
+        row = Row(
+            example.id, prompt_ids + completion_ids, [IGNORED] * len(prompt_ids) + completion_ids
+        )
+        fault = _text_fault(example, completion) or row_fault(row, tokenizer)
+        if fault is None and len(row.input_ids) > seq_len:
+            fault = "too-long"
         if fault is not None:
             left_out.setdefault(fault, []).append(example.id)
-            continue
-        rows.append(
-            Row(
-                example.id,
-                prompt_ids + completion_ids,
-                [IGNORED] * len(prompt_ids) + completion_ids,
-            )
-        )
-    return Rows(rows, left_out)
+        if fault in (None, "too-long"):
+            lengths.append(len(row.input_ids))
+        if fault is None:
+            rows.append(row)
+    return Rows(rows, left_out, tuple(lengths))
 
 
 def _texts(
     example: Example, tokenizer: Tokenizer, lang: str, labels: Sequence[str]
-) -> tuple[str, str]:
+) -> tuple[str, str | None]:
     turns = conversation(example.prompt, example.kind, lang, labels=labels)
     prompt = render_chat(tokenizer, turns)
     whole = render_chat(
@@ -90,7 +103,7 @@ def _texts(
     if not whole.startswith(prompt):
         # Some templates drop earlier thinking or add a date: then the rows would not be what
         # generation sees, and training would teach another format than the one that is served.
-        return prompt, ""
+        return prompt, None
     return prompt, whole[len(prompt) :]
 
 
@@ -99,23 +112,34 @@ def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(ids)
 
 
-def _fault(
-    prompt: list[int], completion: list[int], tokenizer: Tokenizer, seq_len: int, text: str
-) -> str | None:
-    if not text:
-        return "template-mismatch"
-    if len(completion) <= 1:
+def _text_fault(example: Example, completion: str | None) -> str | None:
+    if not example.completion.strip():
         return "no-answer"
-    if len(prompt) + len(completion) > seq_len:
-        return "too-long"
+    if completion is None:
+        return "template-mismatch"
+    # A template that drops or empties an answer would train its frame alone.
+    return None if example.completion.strip()[:8] in completion else "fully-masked"
+
+
+def row_fault(row: Row, tokenizer: Tokenizer) -> str | None:
+    """What is wrong with one finished row, however it was made; None when it may be trained on.
+
+    The loss shifts the labels itself, so a label must stand at the position of its own token.
+    """
+    trained = [label for label in row.labels if label != IGNORED]
     ends = end_token_ids(tokenizer)
-    if not ends & set(completion[-3:]):
+    if not set(trained) - ends:
+        return "fully-masked"
+    pairs = zip(row.input_ids, row.labels, strict=False)
+    if len(row.labels) != len(row.input_ids) or any(b not in (IGNORED, a) for a, b in pairs):
+        return "labels-shifted"
+    if not ends & set(trained[-3:]):
         return "end-not-trained"
     begin = tokenizer.bos_token_id
     # Where one token begins and ends a text (GPT-2), it may stand once at each side.
     allowed = 2 if begin in ends else 1
     if begin is not None and (
-        prompt[:2] == [begin, begin] or Counter(prompt + completion)[begin] > allowed
+        row.input_ids[:2] == [begin, begin] or Counter(row.input_ids)[begin] > allowed
     ):
         return "begin-doubled"
     return None

@@ -155,6 +155,9 @@ def example_from_record(
     if not completion and answerable:
         tally.add("row-without-answer", row, prompt)
         return None
+    if str(extra.get("reviewed", True)).strip().lower() in _NO:
+        tally.add("draft-not-reviewed", row, prompt)
+        return None
     kind: Any = record.get("kind")
     label = completion if fields.kind == "labelled" else extra.get("label")
     return Example(
