@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from knowledge.corpus.languages import estimate_tokens, language
 from knowledge.corpus.types import Corpus, DataFacts, Document, Example, FileReport
@@ -24,6 +25,8 @@ class DocumentFacts:
     modified: str | None
     record: bool = False
     """Whether it is a record of a corpus.jsonl and not a file of its own."""
+    text_digest: str = ""
+    """BLAKE2b of the text, runs of white space as one: the same for copies in other formats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ def document_facts(document: Document, *, record: bool = False) -> DocumentFacts
         language(text) if text.strip() else "",
         document.modified,
         record,
+        blake2b(
+            " ".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=16
+        ).hexdigest(),
     )
 
 

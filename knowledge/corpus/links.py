@@ -34,6 +34,24 @@ def linked(
     return tuple(kept), tuple(resolve_links(unique, kept, notes)), notes
 
 
+def copies(documents: Sequence[DocumentFacts]) -> Notes:
+    """Files whose text another file before them holds; notes by file.
+
+    Records of a corpus.jsonl are not files: what they repeat is told where they are read.
+    """
+    notes: Notes = defaultdict(list)
+    first: dict[str, str] = {}
+    for facts in documents:
+        if facts.record or not facts.characters:
+            continue
+        of = first.setdefault(facts.text_digest, facts.id)
+        if of != facts.id:
+            notes[facts.source].append(
+                Problem("duplicate-document", "warn", "", {"of": of}, "", (), (of,))
+            )
+    return notes
+
+
 def _unique_documents(documents: Sequence[D]) -> list[D]:
     """Of two records with one id the second takes its file's name before its own."""
     seen: set[str] = set()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from knowledge.corpus.facts import DocumentFacts, ExampleFacts, summed
-from knowledge.corpus.links import linked
+from knowledge.corpus.links import copies, linked
 from knowledge.corpus.readers import FileRead
 from knowledge.corpus.repetition import find_repetitions, told
 from knowledge.corpus.source import name_below
@@ -67,7 +67,7 @@ def read(
         path,
         kept,
         examples,
-        _noted(found, (notes, repeated)),
+        _noted(found, (notes, copies([f for r in found for f in r.document_facts]), repeated)),
         _digest(found),
         tuple(between),
     )
@@ -102,7 +102,7 @@ def survey(
     records = {id(facts) for facts in documents if facts.record}
     kept, examples, notes = linked(documents, records, [e for read in found for e in read.examples])
     repeated, between = told(examples, find_repetitions(examples))
-    reports = _noted(found, (notes, repeated))
+    reports = _noted(found, (notes, copies(documents), repeated))
     digest = _digest(found)
     counted: list[ExampleFacts] = [read.example_facts for read in found]
     return Survey(

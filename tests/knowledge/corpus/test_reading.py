@@ -130,3 +130,15 @@ def test_results_come_in_the_order_asked_for(order: list[int], count: int) -> No
     jobs = [Job(here, f"{number}-{at}.txt") for at, number in enumerate(order)]
     found = [reads[0].report.path for reads in read_all(jobs, workers=count)]
     assert found == [job.id for job in jobs]
+
+
+def test_a_file_that_repeats_another_is_named(tmp_path: Path) -> None:
+    for name, text in (
+        ("a.txt", "締切は５日です。"),
+        ("b (1).txt", "締切は５日です。 "),
+        ("c.txt", "別の文"),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for seen in (read(tmp_path, workers=0), survey(tmp_path, workers=0)):
+        found = {f.path: p.values["of"] for f in seen.files for p in f.problems}
+        assert found == {"b (1).txt": "a.txt"}
