@@ -17,6 +17,10 @@ ALL = (
     "memory_cpu",
     "memory_gpu",
     "memory_peers",
+    "torture",
+    "planted",
+    "reading_speed",
+    "fuzz_reading",
 )
 
 

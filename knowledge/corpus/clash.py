@@ -57,7 +57,7 @@ _EMPTY = frozenset(
     "the a an is are was be it its they you your we our to of for in on at by and or with from as "
     "this that can may will should must please there has have".split()
 )
-SHORT = 14
+SHORT, SHORT_LATIN = 14, 60
 """Characters up to which an answer is one thing, so that another thing is another answer."""
 
 
@@ -69,7 +69,8 @@ def clash(a: str, b: str) -> bool:
         return True
     if _polarity(one) != _polarity(other) or _opposite(one, other):
         return True
-    short = max(len(canonical(a)), len(canonical(b))) <= SHORT
+    most = SHORT_LATIN if one.isascii() and other.isascii() else SHORT
+    short = max(len(canonical(a)), len(canonical(b))) <= most
     if short and not mine & theirs and not _shared(one, other):
         return True
     return _one_thing_changed(one, other)

@@ -13,7 +13,7 @@ from knowledge.corpus.types import Document, Example, Problem, Severity
 
 _GRAVE = {
     *("My Number", "payment card", "bank account", "IBAN", "US social security number"),
-    *("driving licence", "passport"),
+    *("driving licence", "passport", "health record", "UK national insurance number"),
 }
 _MOST_SHOWN = 3
 _PART = "\n\n"

@@ -89,7 +89,8 @@ def scan(text: str, kinds: Sequence[str] = KINDS) -> list[Hit]:
     """Everything found in `text`, in order; of two findings that overlap the longer one."""
     folded = folded_text(text)
     lowered = folded.lower()
-    found = [hit for hit in _all(folded, lowered) if hit.kind in kinds]
+    distinct = "".join(character_counts(text)).translate(_FOLD)
+    found = list(_all(folded, lowered, distinct, kinds))
     if "personal-data" in kinds:
         found += [Hit("personal-data", "name", *place) for place in honoured_names(folded)]
     return _apart(found)
@@ -126,27 +127,45 @@ def folded_text(text: str) -> str:
     return text
 
 
-def _all(folded: str, lowered: str) -> Iterator[Hit]:
+def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iterator[Hit]:
     windows: list[tuple[int, str]] | None = None
+    # Most needs hold a character that stands nowhere in the text: no search is cheaper than none.
+    characters = set(distinct), set(distinct.lower())
+    needed: dict[tuple[str, bool], list[int]] = {}
     for pattern in patterns():
+        if pattern.kind not in kinds:
+            continue
         if pattern.digits:
             windows = _windows(folded) if windows is None else windows
             for offset, window in windows:
                 yield from _matches(pattern, window, offset)
         else:
             where = lowered if pattern.ignores_case else folded
-            for start, end in _around_needs(pattern, where):
+            for need in pattern.needs:
+                key = need, pattern.ignores_case
+                if key not in needed:
+                    there = characters[pattern.ignores_case].issuperset(need)
+                    needed[key] = _places(need, where) if there else []
+            found = [(need, needed[need, pattern.ignores_case]) for need in pattern.needs]
+            for start, end in _around(found):
                 yield from _matches(pattern, folded, 0, start, end)
 
 
-def _around_needs(pattern: Pattern, text: str) -> list[list[int]]:
-    """Stretches of `text` around the strings that the pattern needs, none twice."""
-    spans: list[list[int]] = []
-    for need in pattern.needs:
-        at = text.find(need)
-        while at >= 0:
-            spans.append([max(0, at - _REACH), at + len(need) + _REACH])
-            at = text.find(need, at + _REACH)
+def _places(need: str, text: str) -> list[int]:
+    """Where `need` stands, those left out that are within reach of the one before."""
+    places = []
+    at = text.find(need)
+    while at >= 0:
+        places.append(at)
+        at = text.find(need, at + _REACH)
+    return places
+
+
+def _around(found: Sequence[tuple[str, Sequence[int]]]) -> list[list[int]]:
+    """Stretches of text around strings at their places, none twice."""
+    spans = [
+        [max(0, at - _REACH), at + len(need) + _REACH] for need, places in found for at in places
+    ]
     spans.sort()
     merged: list[list[int]] = []
     for span in spans:

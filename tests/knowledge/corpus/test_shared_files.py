@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.torture import DATA, MANIFEST, manifest, unmet
 from knowledge.corpus.facts import facts
 from knowledge.corpus.reading import read
 from knowledge.corpus.splits import split
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
-MANIFEST = DATA / "loader_torture" / "manifest.jsonl"
 needs_shared = pytest.mark.skipif(not MANIFEST.exists(), reason="../shared is not here")
-STATUS = {
-    "text": {"ok"},
-    "text-warn": {"warn"},
-    "garbled-warn": {"warn"},
-    "empty-warn": {"warn"},
-    "refuse": {"refused"},
-    "refuse-or-text": {"refused", "warn", "ok"},
-}
-
-
-def manifest() -> list[dict[str, Any]]:
-    if not MANIFEST.exists():
-        return []
-    return [json.loads(line) for line in MANIFEST.read_text(encoding="utf-8").splitlines()]
 
 
 @needs_shared
 @pytest.mark.parametrize("line", manifest(), ids=lambda line: Path(line["file"]).name)
 def test_every_file_meets_its_line(line: dict[str, Any]) -> None:
-    corpus = read(MANIFEST.parent / line["file"])
-    (report,) = corpus.files
-    text = "\n".join(
-        [d.text for d in corpus.documents]
-        + [f"{e.prompt}\n{e.completion}" for e in corpus.examples]
-    )
-    assert report.status in STATUS[line["expect"]], report.problems
-    for needle in line.get("must_contain", []):
-        assert needle in text
-    for needle in line.get("must_contain_ws", []):
-        assert "".join(needle.split()) in re.sub(r"\s", "", text)
-    for needle in line.get("must_contain_nfkc", []):
-        assert needle in unicodedata.normalize("NFKC", text)
-    for needle in line.get("must_not_contain", []):
-        assert needle not in text
-    if line["expect"] == "empty-warn":
-        assert not text.strip()
-    if "encoding" in line:
-        assert line["encoding"].startswith(str(report.encoding))
-    assert report.rows == line.get("rows", report.rows)
-    assert report.examples == line.get("usable_rows", report.examples)
-    counted = {p.id: p.values.get("n") for p in report.problems}
-    for key, problem in (
-        ("exact_duplicates", "exact-duplicate"),
-        ("near_duplicates", "near-duplicate"),
-        ("contradictions", "contradiction"),
-    ):
-        if key in line:
-            assert counted[problem] == line[key]
+    assert unmet(line, read(MANIFEST.parent / line["file"])) == []
 
 
 @needs_shared
