@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 )
 @click.option("--gpu", default=None, metavar="NAME", help=t("option.estimate.gpu"))
 @click.option("--gpus", type=int, default=1, help=t("option.estimate.gpus"))
+@click.option(
+    "--sharding", default="none", metavar="none|full", help=t("option.estimate.sharding")
+)
 @click.option("--device", default="cuda", metavar="cuda|cpu", help=t("option.estimate.device"))
 @click.option("--padded/--not-padded", default=None, help=t("option.estimate.padded"))
 @click.option("--set", "sets", multiple=True, metavar="usd_jpy=155", help=t("option.set-rate"))

@@ -194,6 +194,8 @@ def _savings(shapes: Shapes, settings: EstimateSettings, memory: Memory) -> dict
         changes["lora"] = replace(settings, method="lora")
     if settings.method != "qlora":
         changes["qlora"] = replace(settings, method="qlora")
+    if settings.gpus > 1 and settings.sharding == "none" and settings.device == "cuda":
+        changes["sharding"] = replace(settings, sharding="full")
     if settings.seq_len > 512:
         changes["shorter"] = replace(settings, seq_len=settings.seq_len // 2)
     if settings.loss == "full":

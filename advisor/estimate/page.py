@@ -73,6 +73,8 @@ class _Page:
             examples=f"{settings.examples:,}",
             epochs=f"{settings.epochs:g}",
         )
+        if settings.gpus > 1:
+            lines += self._say(f"estimate.cards.{settings.sharding}", n=settings.gpus)
         lines += self._licence()
         lines += self._verdict()
         lines += self._say(

@@ -145,6 +145,8 @@ def check(settings: EstimateSettings) -> tuple[Shapes, Gpu | None]:
         faults += _fits_model(settings, shapes)
     if gpu is not None:
         faults += _fits_gpu(settings, gpu)
+    if settings.sharding == "full" and (settings.gpus == 1 or settings.device == "cpu"):
+        faults.append(Fault("sharding-alone", "--sharding"))
     if alone is not None and len(faults) == 1 + len(alone.faults):
         raise alone
     if len(faults) == 1 and faults[0].ref == "gpu-unknown":

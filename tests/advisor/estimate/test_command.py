@@ -255,3 +255,37 @@ def test_a_model_tells_its_licence_and_its_gate() -> None:
         "commercial": {"llama3.1": "conditions"},
         "gated": "licence",
     }
+
+
+def test_cards_can_share_the_model() -> None:
+    common = ("--model", "meta-llama/Llama-3.1-8B", "--method", "full", "--gpus", "8")
+    whole, shared = document(*common), document(*common, "--sharding", "full")
+    assert shared["settings"]["sharding"] == "full"  # type: ignore[index]
+    for name in ("weights", "optimizer_states"):
+        gib = [
+            next(term["gib"] for term in made["vram_gib"]["terms"] if term["name"] == name)  # type: ignore[index]
+            for made in (whole, shared)
+        ]
+        assert gib[1] == pytest.approx(gib[0] / 8, abs=1e-3)
+    assert whole["would_fit_if"]["sharding"] == shared["vram_gib"]["high"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_page_says_that_memory_is_one_cards(lang: str) -> None:
+    command = ["--model", "Qwen/Qwen3-8B", "--gpus", "4", "--sharding", "full", "--lang", lang]
+    result = CliRunner().invoke(estimate, command)
+    assert ("4 cards share" if lang == "en" else "GPU 4 枚で") in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--sharding", "half", "--gpus", "2"), "none, full"),
+        (("--sharding", "full"), "two cards or more"),
+        (("--sharding", "full", "--gpus", "2", "--device", "cpu"), "two cards or more"),
+    ],
+)
+def test_a_sharding_that_cannot_be_is_said(given: tuple[str, ...], said: str) -> None:
+    result = run("--model", "Qwen/Qwen3-8B", *given)
+    assert result.exit_code == 2
+    assert said in result.output
