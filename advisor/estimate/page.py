@@ -67,7 +67,7 @@ class _Page:
             method=self.t(f"method.{settings.method}.name"),
         )
         lines += self._say(
-            "estimate.setup",
+            "estimate.setup.pairs" if settings.method == "encoder" else "estimate.setup",
             seq_len=f"{settings.seq_len:,}",
             batch=settings.batch_size,
             examples=f"{settings.examples:,}",

@@ -289,3 +289,48 @@ def test_a_sharding_that_cannot_be_is_said(given: tuple[str, ...], said: str) ->
     result = run("--model", "Qwen/Qwen3-8B", *given)
     assert result.exit_code == 2
     assert said in result.output
+
+
+E5 = "intfloat/multilingual-e5-base"
+
+
+def test_a_small_classifier_is_estimated() -> None:
+    made = document("--model", E5, "--method", "encoder", "--batch-size", "16", "--gpu", "T4")
+    vram = made["vram_gib"]
+    assert isinstance(vram, dict)
+    assert made["settings"]["seq_len"] == 256  # type: ignore[index]
+    assert vram["basis"].startswith("traced:xlm-roberta:")
+    assert vram["high"] <= 1.12 * vram["likely"] + 1e-3
+    assert vram["low"] >= 0.88 * vram["likely"] - 1e-3
+    params = 278_043_648
+    fixed = [term for term in vram["terms"] if term["name"] in ("weights", "optimizer_states")]
+    assert sum(term["gib"] for term in fixed) == pytest.approx(params * 12 / 2**30, rel=0.01)
+    assert made["offers"]
+    assert made["hours"]["high"] > made["hours"]["low"] > 0  # type: ignore[index]
+    assert not {"lora", "qlora", "tiled"} & made["would_fit_if"].keys()  # type: ignore[attr-defined]
+
+
+def test_a_config_of_an_encoder_works_as_well(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    shapes = {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12}
+    shapes |= {"intermediate_size": 3072, "vocab_size": 250002, "max_position_embeddings": 514}
+    config.write_text(json.dumps({"model_type": "xlm-roberta", **shapes}), encoding="utf-8")
+    by_id, by_config = (
+        document("--model", model, "--method", "encoder")["vram_gib"] for model in (E5, str(config))
+    )
+    assert by_id == by_config
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "said"),
+    [
+        (E5, "qlora", "--method encoder"),
+        ("Qwen/Qwen3-8B", "encoder", "intfloat/multilingual-e5-small"),
+        ("cl-nagoya/ruri-v3-310m", "encoder", "cl-nagoya/ruri-base"),
+        ("intfloat/multilingual-e5-bas", "encoder", E5),
+    ],
+)
+def test_methods_and_models_that_do_not_go_together(model: str, method: str, said: str) -> None:
+    result = run("--model", model, "--method", method)
+    assert result.exit_code == 2
+    assert said in result.output
