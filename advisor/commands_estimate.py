@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,14 @@ from advisor.texts import t
 if TYPE_CHECKING:
     from advisor.estimate import EstimateSettings
 
+ENCODER_TOKENS = 256
+"""Longest text to classify unless said: sentence-transformers' own encoders stop there."""
+
 
 @okakae_command("estimate")
 @click.option("--model", required=True, metavar="ID|config.json", help=t("option.estimate.model"))
 @click.option(
-    "--method", default="qlora", metavar="full|lora|qlora", help=t("option.estimate.method")
+    "--method", default="qlora", metavar="full|lora|qlora|encoder", help=t("option.estimate.method")
 )
 @click.option("--seq-len", type=int, default=1024, help=t("option.estimate.seq-len"))
 @click.option("--batch-size", type=int, default=4, help=t("option.estimate.batch-size"))
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option("--gpu", default=None, metavar="NAME", help=t("option.estimate.gpu"))
 @click.option("--gpus", type=int, default=1, help=t("option.estimate.gpus"))
+@click.option("--sharding", default="none", metavar="none|full", help=t("option.estimate.sharding"))
 @click.option("--device", default="cuda", metavar="cuda|cpu", help=t("option.estimate.device"))
 @click.option("--padded/--not-padded", default=None, help=t("option.estimate.padded"))
 @click.option("--set", "sets", multiple=True, metavar="usd_jpy=155", help=t("option.set-rate"))
@@ -82,7 +87,7 @@ def estimate(
     from advisor.estimate.time import CPU_CORES
 
     code = currency.strip().upper()
-    settings, measured = EstimateSettings(**given), None
+    settings, measured = _shortened(EstimateSettings(**given)), None
     if faults := _money_faults(sets, code):
         raise _refusal(settings, faults)
     if probe or answers or data:
@@ -106,6 +111,19 @@ def estimate(
         show_estimate(made, session, code)
 
     session.out(as_document(made), human)
+
+
+def _shortened(settings: EstimateSettings) -> EstimateSettings:
+    """An encoder reads less than the default length, which nobody asked for then."""
+    from advisor.estimate import find_shapes
+
+    if settings.method != "encoder" or "seq_len" in _named():
+        return settings
+    try:
+        context = find_shapes(settings.model).context
+    except UsageError:
+        return settings  # said with every other fault
+    return replace(settings, seq_len=min(ENCODER_TOKENS, context))
 
 
 def _named() -> frozenset[str]:

@@ -197,11 +197,13 @@ def _savings(shapes: Shapes, settings: EstimateSettings, memory: Memory) -> dict
         changes["checkpointing"] = replace(settings, gradient_checkpointing=True)
     if settings.method == "full":
         changes["lora"] = replace(settings, method="lora")
-    if settings.method != "qlora":
+    if settings.method in ("full", "lora"):
         changes["qlora"] = replace(settings, method="qlora")
+    if settings.gpus > 1 and settings.sharding == "none" and settings.device == "cuda":
+        changes["sharding"] = replace(settings, sharding="full")
     if settings.seq_len > 512:
         changes["shorter"] = replace(settings, seq_len=settings.seq_len // 2)
-    if settings.loss == "full":
+    if settings.loss == "full" and settings.method != "encoder":
         changes["tiled"] = replace(settings, loss="tiled", padded=settings.masked)
     found = {
         name: training_memory(shapes, changed).estimate.high for name, changed in changes.items()

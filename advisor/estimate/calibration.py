@@ -53,6 +53,7 @@ MATCHED = (
     "gradient_checkpointing",
     "attention",
     "gpus",
+    "sharding",
     "resolved_optimizer",
     "dropout",
 )

@@ -7,7 +7,7 @@ model of these families come out exactly (tests), which is the proof.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 ATTENTION_SPLIT = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -65,9 +65,32 @@ class Family:
     """Tokens that layers with a window look back at, at most (the family's largest); 0: all."""
     unmasked_every: int = 0
     """Every so many layers look at the whole sequence and need no mask for the window."""
+    encoder: bool = False
+    """Reads a whole text at once and turns it into a vector: norms behind the sums, no head."""
+    token_types: int = 0
+    """Rows of the table of segments that encoders add to the words."""
+    positions_offset: int = 0
+    """Rows of the table of positions that no token takes (RoBERTa starts counting at 2)."""
     residual_dropout: bool = False
     """Dropout inside the layers is on by default (GPT-2's published configurations)."""
 
+
+_BERT = Family(
+    attention=("query", "key", "value", "attention.output"),
+    mlp=("intermediate", "output"),
+    gated=False,
+    norm="layer",
+    qkv_bias=True,
+    out_bias=True,
+    mlp_bias=True,
+    learned_positions=True,
+    tied_by_default=True,
+    heads_equal=True,
+    residual_dropout=True,
+    softmax_in_half=True,
+    encoder=True,
+    token_types=2,
+)
 
 FAMILIES: Mapping[str, Family] = {
     "llama": Family(),
@@ -142,10 +165,16 @@ FAMILIES: Mapping[str, Family] = {
         partial_rotary=0.25,
         parallel_norms=True,
     ),
+    "bert": _BERT,
+    "xlm-roberta": replace(_BERT, token_types=1, positions_offset=2),
 }
 
 # The same layer under another name (text towers, and models that only changed their defaults).
-SAME_AS: Mapping[str, str] = {"gemma3_text": "gemma3", "ministral": "mistral"}
+SAME_AS: Mapping[str, str] = {
+    "gemma3_text": "gemma3",
+    "ministral": "mistral",
+    "roberta": "xlm-roberta",
+}
 
 
 def family_of(model_type: str) -> Family | None:

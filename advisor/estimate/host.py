@@ -39,6 +39,6 @@ def host_memory(shapes: Shapes, settings: EstimateSettings) -> Estimate:
         terms=(
             Term("outside", likely),
             Term("weights", 2 * largest),
-            Term("adapters" if settings.method != "full" else "weight_copies", saved),
+            Term("adapters" if not settings.trains_all else "weight_copies", saved),
         ),
     )

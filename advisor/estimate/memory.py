@@ -51,6 +51,7 @@ class Spread:
 # it. No QLoRA run has been published with its settings for this stack.
 TRACED = {
     "full": Spread(0.93, 1.05, 1.06),
+    "encoder": Spread(0.93, 1.05, 1.06),  # fp32 gradients of every shape too; none published
     "lora": Spread(0.93, 1.015, 1.06),
     "qlora": Spread(0.92, 1.03, 1.09),
 }
@@ -91,7 +92,9 @@ def training_memory(shapes: Shapes, settings: EstimateSettings) -> Memory:
 
 
 def _phases(terms: tuple[Term, ...], settings: EstimateSettings) -> dict[str, float]:
-    counted = PHASES if settings.loss == "tiled" else PHASES[:-1]
+    # An encoder reads texts without gradients in evaluation: less than its own forward pass.
+    counts = settings.loss == "tiled" and settings.method != "encoder"
+    counted = PHASES if counts else PHASES[:-1]
     return {name: sum(t.value for t in terms if t.phase in ("all", name)) for name in counted}
 
 
@@ -158,8 +161,8 @@ def weight_bytes(shapes: Shapes, *, nf4: bool, double_quant: bool = True) -> flo
 
 def trainable_params(shapes: Shapes, settings: EstimateSettings) -> int:
     """How many parameters are trained: all, or the adapters' r(d_in + d_out) per target."""
-    if settings.method == "full":
-        return shapes.params
+    if settings.trains_all:
+        return shapes.params - shapes.pooler_params
     targets = shapes.targets(settings.targets)
     return shapes.layers * settings.lora_rank * sum(t.d_in + t.d_out for t in targets)
 
@@ -175,15 +178,15 @@ def state_bytes(shapes: Shapes, settings: EstimateSettings) -> float:
 
 def trained_bytes(settings: EstimateSettings) -> int:
     """Bytes of one trained weight, and of its gradient."""
-    return settings.weight_bytes if settings.method == "full" else settings.adapter_bytes
+    return settings.weight_bytes if settings.trains_all else settings.adapter_bytes
 
 
 def _terms(shapes: Shapes, settings: EstimateSettings) -> tuple[Term, ...]:
     """Every term in GiB with the phase it belongs to; `all` is alive throughout."""
-    full = settings.method == "full"
+    full = settings.trains_all
     trained = float(trainable_params(shapes, settings) * trained_bytes(settings))
     if full:
-        weights = trained
+        weights = float(shapes.params * settings.weight_bytes)
     else:
         nf4 = settings.method == "qlora"
         weights = weight_bytes(shapes, nf4=nf4, double_quant=settings.double_quant)
@@ -241,7 +244,7 @@ def _optimizer_buffer(shapes: Shapes, settings: EstimateSettings) -> float:
 
 
 def _largest_trained(shapes: Shapes, settings: EstimateSettings) -> int:
-    if settings.method == "full":
+    if settings.trains_all:
         table = shapes.vocab * shapes.hidden
         return max(table, *(linear.weights for linear in shapes.linears))
     targets = shapes.targets(settings.targets)

@@ -105,7 +105,7 @@ def hosted_tuning(
     Args:
         tokens: of all examples over all epochs.
     """
-    if method == "full" or params > HOSTED_TUNING_MOST_PARAMS:
+    if method in ("full", "encoder") or params > HOSTED_TUNING_MOST_PARAMS:
         return []
     found = []
     for api in load("apis").values():

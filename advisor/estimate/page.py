@@ -67,12 +67,14 @@ class _Page:
             method=self.t(f"method.{settings.method}.name"),
         )
         lines += self._say(
-            "estimate.setup",
+            "estimate.setup.pairs" if settings.method == "encoder" else "estimate.setup",
             seq_len=f"{settings.seq_len:,}",
             batch=settings.batch_size,
             examples=f"{settings.examples:,}",
             epochs=f"{settings.epochs:g}",
         )
+        if settings.gpus > 1:
+            lines += self._say(f"estimate.cards.{settings.sharding}", n=settings.gpus)
         lines += self._licence()
         lines += self._verdict()
         lines += self._say(

@@ -60,6 +60,8 @@ def measure(
     if answers is not None:
         settings, data, goal, language = _of_answers(session, settings, answers, named, rates)
     check(settings)
+    if settings.method == "encoder":
+        raise UsageError("probe-encoder", where="--method")
     if settings.loss != "tiled" or settings.gpus > 1:
         raise UsageError("probe-other-recipe", loss=settings.loss, gpus=settings.gpus)
     settings = _on_this_machine(settings)

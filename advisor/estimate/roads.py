@@ -60,6 +60,8 @@ def estimates_for_option(
         shapes = find_shapes(model or "starter")
     except UsageError:
         return {}
+    if shapes.family.encoder:
+        return {}
     if approach in ("fine_tuning", "hybrid"):
         if method == "encoder":
             return _tuned(shapes, "full", needs, encoder=True)

@@ -11,8 +11,8 @@ from advisor.estimate.shapes import Shapes, find_shapes
 from knowledge.catalog.loader import did_you_mean, find_gpu, load
 from knowledge.catalog.records import Gpu
 
-TuningMethod = Literal["full", "lora", "qlora"]
-METHODS = ("full", "lora", "qlora")
+TuningMethod = Literal["full", "lora", "qlora", "encoder"]
+METHODS = ("full", "lora", "qlora", "encoder")
 OPTIMIZERS = ("auto", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "sgd", "adafactor")
 ATTENTIONS = ("sdpa", "eager")
 LOSSES = ("tiled", "full")
@@ -40,6 +40,8 @@ class EstimateSettings:
 
     `loss="tiled"` is how okakae trains (TRL's fused head, bf16 autocast); `"full"` is a plain
     Hugging Face + PEFT loop (no autocast, logits of every position, evaluation not counted).
+    `method="encoder"` trains a sentence encoder in fp32 on pairs of texts (sentence-transformers,
+    SetFit): `batch_size` pairs at a time, `seq_len` tokens each text; it has no `loss` of these.
     """
 
     model: str
@@ -71,8 +73,18 @@ class EstimateSettings:
     divides weights, gradients and optimiser states among them (FSDP2, layer by layer)."""
 
     @property
+    def trains_all(self) -> bool:
+        """Whether every weight is trained, rather than an adapter."""
+        return self.method in ("full", "encoder")
+
+    @property
+    def texts(self) -> int:
+        """Texts of one example, each a pass of its own."""
+        return 2 if self.method == "encoder" else 1
+
+    @property
     def tokens(self) -> int:
-        """Tokens of the longest batch one device holds at once."""
+        """Tokens of the longest batch one pass reads."""
         return self.seq_len * self.batch_size
 
     @property
@@ -92,12 +104,12 @@ class EstimateSettings:
         """Whether attention gets a padding mask."""
         if self.padded is not None:
             return self.padded
-        return self.loss == "tiled" and self.batch_size > 1
+        return (self.loss == "tiled" or self.method == "encoder") and self.batch_size > 1
 
     @property
     def autocast(self) -> bool:
         """Okakae's recipe trains a half-precision model under bf16 autocast."""
-        return self.loss == "tiled"
+        return self.loss == "tiled" and self.method != "encoder"
 
     @property
     def adapter_bytes(self) -> int:
@@ -109,8 +121,11 @@ class EstimateSettings:
         """Bytes of a weight that is not in 4 bits.
 
         Okakae trains all weights in fp32 under autocast, since the small steps of full tuning
-        vanish in bf16; a plain loop, and every base under an adapter, has them in bf16.
+        vanish in bf16; so does sentence-transformers. A plain loop, and every base under an
+        adapter, has them in bf16.
         """
+        if self.method == "encoder":
+            return 4
         return 4 if self.method == "full" and self.loss == "tiled" else 2
 
     @property
@@ -145,6 +160,8 @@ def check(settings: EstimateSettings) -> tuple[Shapes, Gpu | None]:
         faults += _fits_model(settings, shapes)
     if gpu is not None:
         faults += _fits_gpu(settings, gpu)
+    if settings.sharding == "full" and (settings.gpus == 1 or settings.device == "cpu"):
+        faults.append(Fault("sharding-alone", "--sharding"))
     if alone is not None and len(faults) == 1 + len(alone.faults):
         raise alone
     if len(faults) == 1 and faults[0].ref == "gpu-unknown":
@@ -199,10 +216,16 @@ def _count_fault(name: str, value: float) -> Fault | None:
 
 def _fits_model(settings: EstimateSettings, shapes: Shapes) -> list[Fault]:
     faults = []
+    if shapes.family.encoder != (settings.method == "encoder"):
+        encoders = [id_ for id_, one in load("embedders").items() if one.architecture]
+        ref = "method-needs-encoder" if settings.method == "encoder" else "encoder-needs-method"
+        near = did_you_mean(settings.model, encoders) or encoders[:3]
+        named = (("model", shapes.id), ("method", settings.method), ("near", ", ".join(near)))
+        return [Fault(ref, "--method", named)]
     if settings.seq_len > shapes.context:
         values = (("value", settings.seq_len), ("context", shapes.context), ("model", shapes.id))
         faults.append(Fault("sequence-beyond-context", "--seq-len", values))
-    if settings.method != "full":
+    if not settings.trains_all:
         try:
             shapes.targets(settings.targets)
         except UsageError as error:

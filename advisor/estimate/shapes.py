@@ -12,8 +12,8 @@ from typing import Any
 from advisor.errors import Fault, UsageError
 from advisor.estimate.config_values import config_of, value_faults
 from advisor.estimate.families import FAMILIES, SAME_AS, Family, family_of
-from knowledge.catalog.loader import did_you_mean, find_model, load
-from knowledge.catalog.records import Model
+from knowledge.catalog.loader import did_you_mean, find_embedder, find_model, load
+from knowledge.catalog.records import Embedder, Model
 
 # A config's name for a shape, by the spelling of GPT-2 and of everybody else.
 CONFIG_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -106,10 +106,16 @@ class Shapes:
     @property
     def embedding_params(self) -> int:
         """Input embeddings, learned positions and, where it is not tied, the head."""
-        tables = 1 if self.tied else 2
-        positions = self.context * self.hidden if self.family.learned_positions else 0
-        head_bias = self.vocab if self.family.head_bias else 0
-        return tables * self.vocab * self.hidden + positions + head_bias
+        family = self.family
+        rows = self.vocab * (1 if self.tied or family.encoder else 2) + family.token_types
+        if family.learned_positions:
+            rows += self.context + family.positions_offset
+        return rows * self.hidden + (self.vocab if family.head_bias else 0)
+
+    @property
+    def pooler_params(self) -> int:
+        """An encoder's layer behind its first token: loaded, but idle where a mean is taken."""
+        return self.hidden * (self.hidden + 1) if self.family.encoder else 0
 
     def targets(self, wanted: str) -> tuple[Linear, ...]:
         """The linear layers a LoRA adapter sits on; raises UsageError naming unknown ones."""
@@ -155,7 +161,8 @@ def count_params(shapes: Shapes) -> int:
     )
     norm = 2 * d if family.norm == "layer" else d
     per_layer += family.norms_per_layer * norm + (2 * shapes.head_dim if family.qk_norm else 0)
-    return shapes.layers * per_layer + norm + shapes.embedding_params
+    outside = norm + shapes.embedding_params + shapes.pooler_params
+    return shapes.layers * per_layer + outside
 
 
 def find_shapes(ref: str) -> Shapes:
@@ -167,12 +174,15 @@ def find_shapes(ref: str) -> Shapes:
     model = find_model(ref)
     if model is not None:
         return of_model(model)
+    embedder = find_embedder(ref)
+    if embedder is not None:
+        return of_embedder(embedder)
     path = Path(ref)
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json" or path.is_file():
         return of_config(path)
-    near = did_you_mean(ref, load("models"))
+    near = did_you_mean(ref, [*load("models"), *load("embedders")])
     raise UsageError(
         "estimate-model-unknown", where="--model", model=ref, near=", ".join(near) or "-"
     )
@@ -199,6 +209,38 @@ def of_model(model: Model) -> Shapes:
         # makers do so far, and untied is the larger estimate: choose the larger.
         tied=bool(tied) if tied is not None else False,
         params=model.params,
+    )
+
+
+def of_embedder(embedder: Embedder) -> Shapes:
+    """The shapes of a sentence encoder of the catalog.
+
+    Raises:
+        UsageError: the catalog does not hold its shapes; those it holds are named.
+    """
+    family = family_of(embedder.architecture)
+    found = {
+        "layers": embedder.num_hidden_layers,
+        "heads": embedder.num_attention_heads,
+        "inner": embedder.intermediate_size,
+        "vocab": embedder.vocab_size,
+        "context": embedder.max_position_embeddings,
+    }
+    numbers: dict[str, Any] = {name: value for name, value in found.items() if value}
+    if family is None or len(numbers) < len(found):
+        known = ", ".join(id_ for id_, one in load("embedders").items() if one.architecture)
+        raise UsageError("embedder-without-shapes", where="--model", model=embedder.id, known=known)
+    numbers["context"] -= family.positions_offset
+    return _finished(
+        id=embedder.id,
+        model_type=embedder.architecture,
+        counted=True,
+        hidden=embedder.dimension,
+        kv_heads=numbers["heads"],
+        head_dim=embedder.dimension // numbers["heads"],
+        tied=True,
+        params=0,
+        **numbers,
     )
 
 
@@ -242,6 +284,8 @@ def of_config(path: Path) -> Shapes:
         raise UsageError("config-wrong", where=str(path), faults=faults, path=str(path), keys=keys)
     numbers = {name: int(value) for name, value in found.items() if value is not None}
     family = family_of(model_type)
+    if family is not None:
+        numbers["context"] = max(1, numbers["context"] - family.positions_offset)
     kv = numbers["heads"] if family is not None and family.heads_equal else None
     return _finished(
         id=str(path),

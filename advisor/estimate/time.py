@@ -26,6 +26,8 @@ UTILISATION: Mapping[str, Range] = {
     "full": (0.30, 0.54, 0.75),
     "lora": (0.22, 0.48, 0.70),
     "qlora": (0.22, 0.46, 0.72),
+    # Judgement: fp32, whose rate is 1/16 (A100) to 1/2 (RTX 4090) of the tensor cores' in bf16.
+    "encoder": (0.02, 0.06, 0.30),
 }
 # Judgement where no published run is at hand: cards before Ampere train in fp16 without fused
 # attention for grouped heads; a Hopper card's peak is harder to fill than an A100's.
@@ -89,26 +91,28 @@ def work(shapes: Shapes, settings: EstimateSettings) -> Work:
     """
     weights = shapes.linear_weights * _active_share(shapes)
     head = shapes.vocab * shapes.hidden
-    losses = ANSWER_SHARE if settings.loss == "tiled" else 1.0
+    encoder = settings.method == "encoder"
+    losses = 0.0 if encoder else ANSWER_SHARE if settings.loss == "tiled" else 1.0
     forward = 2.0 * (weights + losses * head)
-    forward += 2.0 * shapes.layers * shapes.q_width * settings.mean_tokens
-    backward = 2.0 * forward if settings.method == "full" else forward
+    pairs = 4.0 if encoder else 2.0  # every token looks at all others, or at those before it
+    forward += pairs * shapes.layers * shapes.q_width * settings.mean_tokens
+    backward = 2.0 * forward if settings.trains_all else forward
     again = forward if settings.gradient_checkpointing else 0.0
     passes = 3 if settings.gradient_checkpointing else 2
     steps_per_epoch = math.ceil(
         settings.examples / (settings.batch_size * settings.grad_accum * settings.gpus)
     )
     moved = ACTIVATION_BYTES * shapes.hidden * shapes.layers * passes / 2
-    trained = shapes.params if settings.method == "full" else 0
+    trained = shapes.params if settings.trains_all else 0
     return Work(
-        tokens=settings.examples * settings.epochs * settings.mean_tokens,
+        tokens=settings.examples * settings.epochs * settings.mean_tokens * settings.texts,
         flops_per_token=forward + backward + again,
         optimizer_steps=max(1, round(steps_per_epoch * settings.epochs)),
-        weights_moved=passes * (weights + head),
+        weights_moved=passes * (weights + (0 if encoder else head)) * settings.texts,
         bytes_per_token=moved + losses * LOGIT_BYTES * shapes.vocab,
         optimizer_bytes=OPTIMIZER_BYTES * trained / settings.gpus,
         loaded_bytes=2.0 * shapes.params,
-        launches=shapes.layers * (passes + 1),
+        launches=shapes.layers * (passes + 1) * settings.texts,
     )
 
 
@@ -153,7 +157,7 @@ def _rates(
     card = None if gpu is None else rated(gpu)
     if gpu is None or card is None or card.tensor_tflops is None:
         return None
-    tokens = settings.batch_size * settings.mean_tokens
+    tokens = settings.batch_size * settings.mean_tokens * settings.texts
     wide = (1.0, 1.0, 1.0) if gpu.tflops_basis == "stated" else (0.7, 1.0, 1.2)
     rates = []
     for end, factor in enumerate(wide):
@@ -178,7 +182,7 @@ def on_card_s(
     settings: EstimateSettings, done: Work, card: Gpu, end: int, utilisation: Mapping[str, Range]
 ) -> float:
     """Seconds one card works on a micro-batch, at the slow (0), likely (1) or fast (2) end."""
-    tokens = settings.batch_size * settings.mean_tokens
+    tokens = settings.batch_size * settings.mean_tokens * settings.texts
     peak = (card.tensor_tflops or 0.0) * 1e12 * card_share(card)
     seconds = tokens * done.flops_per_token / (peak * utilisation[settings.method][end])
     if card.memory_bandwidth_gb_s:

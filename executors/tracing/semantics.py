@@ -89,6 +89,11 @@ def _without_dropout(function: Any) -> Any:
     return run
 
 
+def _skips_mask(padded: bool, *_: Any, **__: Any) -> bool:
+    """An encoder's mask is left away where no row is padded."""
+    return not padded
+
+
 @contextmanager
 def semantics(device: str, *, padded: bool) -> Iterator[None]:
     """Trace as on `device`; `padded` says whether an attention mask given is needed."""
@@ -101,6 +106,8 @@ def semantics(device: str, *, padded: bool) -> Iterator[None]:
         # Asked on fake tensors, transformers always builds masks; a run looks at the values.
         stack.enter_context(patch(masking, "is_tracing", lambda *_: False))
         stack.enter_context(patch(masking, "fast_all", lambda *_: not padded))
+        skips = functools.partial(_skips_mask, padded)
+        stack.enter_context(patch(masking, "_ignore_bidirectional_mask_sdpa", skips))
         stack.enter_context(patch(masking, "find_packed_sequence_indices", lambda *_: None))
         if device == "cuda":
             stack.enter_context(patch(trl_utils, "_use_triton", lambda _: True))

@@ -19,6 +19,7 @@ from advisor.estimate.settings import EstimateSettings
 from advisor.estimate.shapes import Shapes
 from executors.tracing.build import build, materialise
 from executors.tracing.ledger import Held, Ledger
+from executors.tracing.pairs import build_encoder, trace_steps
 from executors.tracing.semantics import semantics
 
 STEPS = 2  # Adam's states exist from the first optimiser step on, so the second step counts.
@@ -52,13 +53,17 @@ def trace_layers(
     ledger = Ledger(BLOCK[settings.device], explain=explain)
     with warnings.catch_warnings(), ExitStack() as stack:
         warnings.simplefilter("ignore")
-        model = build(shapes, settings, layers)
+        encoder = settings.method == "encoder"
+        model = (build_encoder if encoder else build)(shapes, settings, layers)
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         stack.enter_context(ledger)
         stack.enter_context(semantics(settings.device, padded=settings.masked))
         materialise(model, ledger)
-        _prepare(model, settings)
-        _steps(model, settings, ledger)
+        if encoder:
+            trace_steps(model, settings, ledger)
+        else:
+            _prepare(model, settings)
+            _steps(model, settings, ledger)
     return Traced(dict(ledger.peaks), ledger.at_peak)
 
 

