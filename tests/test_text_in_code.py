@@ -59,7 +59,8 @@ NO_TEXT = {
     "bank account": "the same",
     "US social security number": "the same",
     "driving licence": "the same",
-    "health insurance number": "the same",
+    "health record": "the same",
+    "UK national insurance number": "the same",
     "no mail header": "a parser's reason, in English as those of the libraries",
     r"\b(?:beyond|exceeds?|over|larger than|longer than)\b(?: \w+){0,2} "
     r"(?:window|context)": "a pattern",
