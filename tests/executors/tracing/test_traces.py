@@ -4,6 +4,7 @@ is kept shows here."""
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any
 
 import pytest
@@ -108,6 +109,10 @@ def test_a_contrastive_step_of_an_encoder(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    "OKAKAE_TRACE_ALL" not in os.environ,
+    reason="984 traces take half an hour: for upgrades of the libraries, OKAKAE_TRACE_ALL=1",
+)
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 @pytest.mark.parametrize("loss", ["tiled", "full"])
