@@ -184,7 +184,7 @@ def test_without_memory_the_answer_is_what_would_fit(tiny_folder: Path, tmp_path
     assert done.returncode == 4, done.stderr
     document = json.loads(done.stdout)
     assert document["error"] == "probe-too-big"
-    assert any("batch 1" in fault["text"] for fault in document["faults"])
+    assert any("--batch-size 1" in fault["text"] for fault in document["faults"])
     assert own_runs.read(tmp_path / own_runs.FILE)[0][0].out_of_memory
     # Asked again without measuring, the same set-up is known not to fit.
     again = okakae("estimate", *flags[:-1], *size, state=tmp_path)
