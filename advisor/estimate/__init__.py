@@ -179,8 +179,7 @@ def _fits(
         return (Fit("cpu", ram_gib, needed.high <= ram_gib, ram_gib - needed.high),)
     others = [card for card in cards_by_size() if card is not gpu]
     return tuple(
-        fits(needed, card, runs=runs_on(settings, card))
-        for card in ([gpu] if gpu else []) + others
+        fits(needed, card, runs=runs_on(settings, card)) for card in ([gpu] if gpu else []) + others
     )
 
 

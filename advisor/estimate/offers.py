@@ -146,7 +146,7 @@ class _Priced:
     """An offer with what does not change from one estimate to the next."""
 
     record: Offer
-    gpu_count: int
+    gpu_count: float
     room_gib: float
     usd_per_hour: float
     jpy_per_hour: tuple[float, float, float]
