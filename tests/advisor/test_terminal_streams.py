@@ -24,8 +24,11 @@ from keys import (
     stop,
 )
 
+from advisor.render import cells
 from advisor.texts import t
+from knowledge.catalog.loader import load
 
+NARROW, LOW_ROWS = 60, 12
 ROOT = Path(__file__).parents[2]
 
 
@@ -139,3 +142,34 @@ def test_plain_glyphs_on_demand(terminal: Any) -> None:
     child.expect_exact(" > ")
     child.expect_exact(READY)
     stop(child)
+
+
+def test_help_and_results_fit_the_terminal_and_cut_nothing(
+    terminal: Any, answered: Path, screen: Screen
+) -> None:
+    """click counts characters, not cells; rich cuts a sentence that has no spaces."""
+    pages = ("--help", "ask --help", "recommend --answers a.toml", "knowledge list gpus")
+    child = terminal(line="; ".join(f"okakae {page}; echo =$?" for page in pages))
+    shown = lines(child.read())
+    assert [line for line in shown if line.startswith("=")] == ["=0"] * len(pages)
+    assert [line for line in shown if cells(line) > screen.columns and "okakae " not in line] == []
+    assert not any(re.search(r"\S…$", line.rstrip()) for line in shown)
+    assert len(shown) > 60
+
+
+def test_one_file_alone_imports_questionary() -> None:
+    importing = re.compile(r"^\s*(?:from|import) questionary\b", re.M)
+    rooms = (ROOT / "advisor", ROOT / "executors", ROOT / "knowledge")
+    found = [path for room in rooms for path in room.rglob("*.py")]
+    named = {path.name for path in found if importing.search(path.read_text(encoding="utf-8"))}
+    assert named == {"prompts.py"}
+
+
+def test_lists_are_short_and_their_lines_are_not_clipped() -> None:
+    """A list longer than a low screen hides what stands above; titles are clipped, not wrapped."""
+    for question in load("questions").values():
+        assert len(question.choices) <= LOW_ROWS, question.id
+        for choice in question.choices:
+            for lang in ("ja", "en"):
+                title = t(f"question.{question.id}.choice.{choice}", lang)
+                assert choice and 0 < cells(title) <= NARROW - 5, title
