@@ -51,8 +51,8 @@ def rate(id_: str) -> Rate:
     """
     if id_ in _said:
         return _said[id_]
-    given = os.environ.get(f"OKAKAE_{id_.upper()}")
-    made = _from_environment(id_, given) if given else None
+    name = f"OKAKAE_{id_.upper()}"
+    made = _from_environment(id_, os.environ[name]) if name in os.environ else None
     return made or load("rates")[id_]
 
 

@@ -14,6 +14,7 @@ ALL = (
     "estimate_speed",
     "time_published",
     "memory_published",
+    "traces",
     "memory_cpu",
     "memory_gpu",
     "memory_peers",

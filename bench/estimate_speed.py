@@ -7,6 +7,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,11 @@ def _children_cpu_s() -> float:
     return times.children_user + times.children_system
 
 
-def thousand() -> dict[str, Any]:
+def thousand(lengths: Sequence[int] = LENGTHS, gpus: Sequence[str | None] = GPUS) -> dict[str, Any]:
     """A thousand different set-ups in one process, the catalog's reading included."""
     from advisor.estimate import EstimateSettings, estimate
 
-    grid = itertools.product(MODELS, METHODS, GPUS, LENGTHS, BATCHES)
+    grid = itertools.product(MODELS, METHODS, gpus, lengths, BATCHES)
     setups = [
         EstimateSettings(model=model, method=method, gpu=gpu, seq_len=length, batch_size=batch)  # type: ignore[arg-type]
         for model, method, gpu, length, batch in itertools.islice(grid, 1000)
@@ -72,6 +73,8 @@ def main() -> None:
     # Others may be at work on the machine: the load says how far the wall clock can be believed.
     figures = {"load_before": round(os.getloadavg()[0], 2), **processes()}
     figures |= {"through_the_api": thousand(), "torch_loaded": "torch" in sys.modules}
+    # The same set-up on several cards needs the same memory, which is counted once.
+    figures["no_memory_twice"] = thousand(range(272, 272 + 16 * 16, 16), (None,))
     print(figures)
     print(save("estimate_speed", figures))
 

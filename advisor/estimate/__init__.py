@@ -12,11 +12,12 @@ from advisor.estimate.money import HostedTuning, hosted_tuning
 from advisor.estimate.offers import (
     Fit,
     OfferCost,
-    by_cost,
+    cards_by_size,
     fits,
     offer_costs,
     offers_without_price,
     own_machine,
+    with_own,
 )
 from advisor.estimate.own_runs import OwnRun
 from advisor.estimate.roads import estimates_for_option
@@ -133,7 +134,7 @@ def estimate(
         fits=_fits(settings, memory.estimate, gpu, ram_gib),
         hours=hours,
         hours_on=where,
-        offers=by_cost([*offers, own] if own else offers),
+        offers=with_own(offers, own),
         own_electricity_jpy=own.cost_jpy if own else None,
         offers_without_price=()
         if on_cpu
@@ -176,11 +177,9 @@ def _fits(
         if ram_gib is None:
             return ()
         return (Fit("cpu", ram_gib, needed.high <= ram_gib, ram_gib - needed.high),)
-    cards = [card for card in load("gpus").values() if not card.generic and card is not gpu]
-    ordered = sorted(cards, key=lambda card: (card.usable_gib, card.id))
+    others = [card for card in cards_by_size() if card is not gpu]
     return tuple(
-        fits(needed, card, runs=runs_on(settings, card))
-        for card in ([gpu] if gpu else []) + ordered
+        fits(needed, card, runs=runs_on(settings, card)) for card in ([gpu] if gpu else []) + others
     )
 
 

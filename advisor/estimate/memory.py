@@ -7,8 +7,10 @@ largest phase, never the sum of all terms.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from advisor.estimate.replay.peaks import Peak, phase_peaks
 from advisor.estimate.settings import EstimateSettings
@@ -31,6 +33,16 @@ STATES_IN_BYTES: Mapping[str, float] = {
     "adamw_8bit": 2 + 8 / 256,
     "paged_adamw_8bit": 2 + 8 / 256,
     "adafactor": 0.01,
+}
+# The card it is for and how long it trains change nothing: the same set-up on other cards, or for
+# other data of the same length, is counted once.
+IRRELEVANT: Mapping[str, Any] = {
+    "model": "",
+    "gpu": None,
+    "grad_accum": 1,
+    "examples": 1,
+    "epochs": 1.0,
+    "tokens_per_example": None,
 }
 TRACED_WITH = "torch-2.13+transformers-5.23+peft-0.21+trl-1.16"
 
@@ -83,6 +95,11 @@ class Memory:
 
 def training_memory(shapes: Shapes, settings: EstimateSettings) -> Memory:
     """Peak memory of one training process (one of `gpus`; see `EstimateSettings.sharding`)."""
+    return _training_memory(shapes, replace(settings, **IRRELEVANT))
+
+
+@functools.lru_cache(maxsize=1024)
+def _training_memory(shapes: Shapes, settings: EstimateSettings) -> Memory:
     terms = _terms(shapes, settings)
     phases = _phases(terms, settings)
     phase = max(phases, key=lambda name: phases[name])

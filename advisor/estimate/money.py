@@ -33,7 +33,11 @@ def usd_to_jpy(amount: Estimate, usd_each: float, basis: str, yen: Rate | None =
 
 def electricity_jpy(hours: Estimate, machine: str = "gpu_machine_watts") -> Estimate:
     """What one's own machine draws over `hours`, in yen."""
-    watts, price = rate(machine), rate("electricity_jpy_per_kwh")
+    return power_jpy(hours, rate(machine), rate("electricity_jpy_per_kwh"))
+
+
+def power_jpy(hours: Estimate, watts: Rate, price: Rate) -> Estimate:
+    """Hours at so many watts, at a price of the kilowatt-hour in yen."""
     low, likely, high = (
         h * w / 1000 * p
         for h, w, p in (
@@ -107,13 +111,13 @@ def hosted_tuning(
     """
     if method in ("full", "encoder") or params > HOSTED_TUNING_MOST_PARAMS:
         return []
-    found = []
+    found, yen = [], rate("usd_jpy")
     for api in load("apis").values():
         if api.mode != "training" or api.training_usd_per_1m is None:
             continue
         # Services count with their own tokenizer, and bill an example's instructions too.
         counted = Estimate(tokens * 0.8, tokens, tokens * 1.3, "tokens", "formula:examples")
-        cost = usd_to_jpy(counted, api.training_usd_per_1m / 1e6, f"price:{api.id}:{api.date}")
+        cost = usd_to_jpy(counted, api.training_usd_per_1m / 1e6, f"price:{api.id}:{api.date}", yen)
         old = is_old(api, today or date.today())
         found.append(
             HostedTuning(

@@ -6,13 +6,14 @@ the offers at the electricity it draws.
 
 from __future__ import annotations
 
+import bisect
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from advisor.estimate.money import electricity_jpy, times
+from advisor.estimate.money import power_jpy, times
 from advisor.rates import rate
 from advisor.types import Estimate
 from knowledge.catalog.age import is_old
@@ -20,8 +21,7 @@ from knowledge.catalog.loader import load
 from knowledge.catalog.records import Gpu, Offer, Rate
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """Whether a set-up's high estimate fits a card, and by how much."""
 
     gpu: str
@@ -32,9 +32,11 @@ class Fit:
     """False where the card lacks what the method needs; it then does not fit either."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferCost:
-    """What one offer costs for this training; `notes` are text ids."""
+class OfferCost(NamedTuple):
+    """What one offer costs for this training; `notes` are text ids.
+
+    A tuple, as every estimate makes some fifty: a frozen dataclass takes more than twice as long.
+    """
 
     name: str
     platform: str
@@ -68,17 +70,14 @@ def offer_costs(
         hours_on: training hours on a card; offers of cards it cannot rate are left out.
         gpus: cards one training uses; an offer must have that many, and all of its are paid.
     """
-    on_card: dict[str, Estimate | None] = {}
+    needed = memory.high
     found = []
-    for offer in _priced(rate("usd_jpy"), today or date.today()):
-        if offer.record.gpu_count < gpus or memory.high > offer.room_gib:
-            continue
-        if offer.gpu.id not in on_card:
-            on_card[offer.gpu.id] = hours_on(offer.gpu)
-        hours = on_card[offer.gpu.id]
+    for card, offers in _priced(rate("usd_jpy"), today or date.today()):
+        roomy = [each for each in offers if each.room_gib >= needed and each.gpu_count >= gpus]
+        hours = hours_on(card) if roomy else None
         if hours is not None:
-            found.append(_offer_cost(offer, hours))
-    return by_cost(found)
+            found += [_offer_cost(each, card, hours) for each in roomy]
+    return tuple(sorted(found, key=_by_cost))
 
 
 def own_machine(
@@ -89,8 +88,8 @@ def own_machine(
     Args:
         cards: working at once; the machine is taken to draw as much for each.
     """
-    watts = "cpu_machine_watts" if gpu is None else "gpu_machine_watts"
-    price, yen = rate("electricity_jpy_per_kwh"), rate("usd_jpy")
+    machine = "cpu_machine_watts" if gpu is None else "gpu_machine_watts"
+    watts, price, yen = rate(machine), rate("electricity_jpy_per_kwh"), rate("usd_jpy")
     old = is_old(price, today or date.today())
     return OfferCost(
         name="own",
@@ -98,8 +97,8 @@ def own_machine(
         gpu="cpu" if gpu is None else gpu.id,
         kind="own",
         hours=hours,
-        cost_jpy=times(electricity_jpy(hours, watts), cards),
-        usd_per_hour=round(cards * rate(watts).likely / 1000 * price.likely / yen.likely, 4),
+        cost_jpy=times(power_jpy(hours, watts, price), cards),
+        usd_per_hour=round(cards * watts.likely / 1000 * price.likely / yen.likely, 4),
         price_date=price.date,
         price_old=old,
         sends_data_out=False,
@@ -107,28 +106,36 @@ def own_machine(
     )
 
 
-def by_cost(offers: Iterable[OfferCost]) -> tuple[OfferCost, ...]:
-    """Cheapest first."""
-    return tuple(
-        sorted(offers, key=lambda cost: (cost.cost_jpy.likely, cost.cost_jpy.high, cost.name))
-    )
+def with_own(offers: Sequence[OfferCost], own: OfferCost | None) -> tuple[OfferCost, ...]:
+    """A machine of one's own in its place among offers that stand cheapest first."""
+    if own is None:
+        return tuple(offers)
+    at = bisect.bisect(offers, _by_cost(own), key=_by_cost)
+    return (*offers[:at], own, *offers[at:])
+
+
+def _by_cost(cost: OfferCost) -> tuple[float, float, str]:
+    return cost.cost_jpy.likely, cost.cost_jpy.high, cost.name
+
+
+def cards_by_size() -> list[Gpu]:
+    """Every product of the catalog, the smallest first."""
+    return _by_size(_Same(load("gpus")))
+
+
+@functools.lru_cache(maxsize=2)
+def _by_size(cards: _Same) -> list[Gpu]:
+    products = [card for card in cards.records.values() if not card.generic]
+    return sorted(products, key=lambda card: (card.usable_gib, card.id))
 
 
 def offers_without_price(memory: Estimate, *, gpus: int = 1) -> tuple[tuple[str, str], ...]:
     """Offers with room for it whose cost nobody can state: name, and `price` or `speed`."""
     return tuple(
-        (offer.id, "price" if offer.usd_per_hour is None else "speed")
-        for offer, gpu in _roomy(memory, gpus)
-        if offer.usd_per_hour is None or gpu is None
+        (offer.id, missing)
+        for offer, room, missing in _unpriced(_Same(load("offers")), _Same(load("gpus")))
+        if memory.high <= room and offer.gpu_count >= gpus
     )
-
-
-def _roomy(memory: Estimate, gpus: int) -> Iterator[tuple[Offer, Gpu | None]]:
-    """Offers of enough cards, each with enough memory; None for a card the catalog lacks."""
-    needed = memory.high
-    for offer, gpu, room in _rooms():
-        if needed <= room and offer.gpu_count >= gpus:
-            yield offer, gpu
 
 
 _Room = tuple[Offer, Gpu | None, float]
@@ -139,20 +146,18 @@ class _Priced:
     """An offer with what does not change from one estimate to the next."""
 
     record: Offer
-    gpu: Gpu
+    gpu_count: float
     room_gib: float
     usd_per_hour: float
     jpy_per_hour: tuple[float, float, float]
     basis: str
     old: bool
+    limited: bool
+    """Whether sessions or weeks there have an end."""
 
 
-def _rooms() -> list[_Room]:
-    """Every offer with its card and the GiB a program gets there."""
-    return _rooms_of(_Same(load("offers")), _Same(load("gpus")))
-
-
-def _priced(yen: Rate, today: date) -> list[_Priced]:
+def _priced(yen: Rate, today: date) -> list[tuple[Gpu, list[_Priced]]]:
+    """Every card for hire with the offers of it that have a price."""
     return _priced_of(_Same(load("offers")), _Same(load("gpus")), yen, today)
 
 
@@ -173,6 +178,7 @@ class _Same:
 
 @functools.lru_cache(maxsize=2)
 def _rooms_of(offers: _Same, cards: _Same) -> list[_Room]:
+    """Every offer with its card (None: unknown to the catalog) and the GiB a program gets there."""
     found: list[_Room] = []
     for offer in offers.records.values():
         gpu, room = cards.records.get(offer.gpu), offer.gpu_memory_gib
@@ -180,40 +186,65 @@ def _rooms_of(offers: _Same, cards: _Same) -> list[_Room]:
     return found
 
 
+@functools.lru_cache(maxsize=2)
+def _unpriced(offers: _Same, cards: _Same) -> list[tuple[Offer, float, str]]:
+    """Offers whose price or whose card's speed is unknown, with their room and which it is."""
+    return [
+        (offer, room, "price" if offer.usd_per_hour is None else "speed")
+        for offer, gpu, room in _rooms_of(offers, cards)
+        if offer.usd_per_hour is None or gpu is None
+    ]
+
+
 @functools.lru_cache(maxsize=4)
-def _priced_of(offers: _Same, cards: _Same, yen: Rate, today: date) -> list[_Priced]:
-    found = []
+def _priced_of(
+    offers: _Same, cards: _Same, yen: Rate, today: date
+) -> list[tuple[Gpu, list[_Priced]]]:
+    found: dict[str, tuple[Gpu, list[_Priced]]] = {}
     for offer, gpu, room in _rooms_of(offers, cards):
-        if gpu is not None and (usd := offer.usd_per_hour) is not None:
-            each = (usd * yen.low, usd * yen.likely, usd * yen.high)
-            basis = f"price:{offer.date}+usd_jpy:{yen.date}"
-            found.append(_Priced(offer, gpu, room, usd, each, basis, is_old(offer, today)))
-    return found
+        if gpu is None or (usd := offer.usd_per_hour) is None:
+            continue
+        priced = _Priced(
+            record=offer,
+            gpu_count=offer.gpu_count,
+            room_gib=room,
+            usd_per_hour=usd,
+            jpy_per_hour=(usd * yen.low, usd * yen.likely, usd * yen.high),
+            basis=f"price:{offer.date}+usd_jpy:{yen.date}",
+            old=is_old(offer, today),
+            limited=offer.session_hours is not None or offer.hours_per_week is not None,
+        )
+        found.setdefault(gpu.id, (gpu, []))[1].append(priced)
+    return list(found.values())
 
 
-def _offer_cost(priced: _Priced, hours: Estimate) -> OfferCost:
+def _offer_cost(priced: _Priced, gpu: Gpu, hours: Estimate) -> OfferCost:
+    offer = priced.record
+    low, likely, high = priced.jpy_per_hour
+    cost = Estimate(hours.low * low, hours.likely * likely, hours.high * high, "JPY", priced.basis)
+    return OfferCost(
+        offer.id,
+        offer.platform,
+        gpu.id,
+        offer.kind,
+        hours,
+        cost,
+        priced.usd_per_hour,
+        offer.date,
+        priced.old,
+        offer.sends_data_out,
+        _notes(priced, hours) if priced.old or priced.limited else (),
+    )
+
+
+def _notes(priced: _Priced, hours: Estimate) -> tuple[str, ...]:
     offer = priced.record
     notes = ["estimate.note.old-price"] if priced.old else []
     if offer.session_hours is not None and hours.likely > offer.session_hours:
         notes.append("estimate.note.session-too-short")
     if offer.hours_per_week is not None and hours.likely > offer.hours_per_week:
         notes.append("estimate.note.week-too-short")
-    low, likely, high = priced.jpy_per_hour
-    return OfferCost(
-        name=offer.id,
-        platform=offer.platform,
-        gpu=priced.gpu.id,
-        kind=offer.kind,
-        hours=hours,
-        cost_jpy=Estimate(
-            hours.low * low, hours.likely * likely, hours.high * high, "JPY", priced.basis
-        ),
-        usd_per_hour=priced.usd_per_hour,
-        price_date=offer.date,
-        price_old=priced.old,
-        sends_data_out=offer.sends_data_out,
-        notes=tuple(notes),
-    )
+    return tuple(notes)
 
 
 def cheapest_hour(memory: Estimate) -> Offer | None:

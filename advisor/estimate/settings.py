@@ -173,8 +173,9 @@ def check(settings: EstimateSettings) -> tuple[Shapes, Gpu | None]:
 
 def runs_on(settings: EstimateSettings, gpu: Gpu) -> bool:
     """Whether the card has the kernels the method needs; a size class is taken to have them."""
-    capability = float(gpu.compute_capability or 99)
-    return settings.method != "qlora" or capability >= NF4_COMPUTE_CAPABILITY
+    if settings.method != "qlora":
+        return True
+    return float(gpu.compute_capability or 99) >= NF4_COMPUTE_CAPABILITY
 
 
 def _choices(settings: EstimateSettings) -> list[Fault]:

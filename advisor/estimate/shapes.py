@@ -188,6 +188,7 @@ def find_shapes(ref: str) -> Shapes:
     )
 
 
+@functools.lru_cache(maxsize=256)
 def of_model(model: Model) -> Shapes:
     """The shapes of a catalog record; its own parameter count wins for uncounted families."""
     family = family_of(model.architecture)

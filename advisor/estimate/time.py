@@ -69,6 +69,8 @@ class Work:
 
     tokens: float
     flops_per_token: float
+    batch_tokens: float
+    """Tokens of a typical micro-batch."""
     optimizer_steps: int
     weights_moved: float
     """Weights read in one micro-batch: once a pass."""
@@ -107,6 +109,7 @@ def work(shapes: Shapes, settings: EstimateSettings) -> Work:
     return Work(
         tokens=settings.examples * settings.epochs * settings.mean_tokens * settings.texts,
         flops_per_token=forward + backward + again,
+        batch_tokens=settings.batch_size * settings.mean_tokens * settings.texts,
         optimizer_steps=max(1, round(steps_per_epoch * settings.epochs)),
         weights_moved=passes * (weights + (0 if encoder else head)) * settings.texts,
         bytes_per_token=moved + losses * LOGIT_BYTES * shapes.vocab,
@@ -157,15 +160,14 @@ def _rates(
     card = None if gpu is None else rated(gpu)
     if gpu is None or card is None or card.tensor_tflops is None:
         return None
-    tokens = settings.batch_size * settings.mean_tokens * settings.texts
+    tokens = settings.gpus * done.batch_tokens
     wide = (1.0, 1.0, 1.0) if gpu.tflops_basis == "stated" else (0.7, 1.0, 1.2)
     rates = []
     for end, factor in enumerate(wide):
         seconds = on_card_s(settings, done, card, end, utilisation)
         seconds = max(seconds, done.launches * LAUNCH_S[end])
-        rates.append(settings.gpus * tokens * factor / seconds)
-    slow, likely, fast = rates
-    return slow, likely, fast
+        rates.append(tokens * factor / seconds)
+    return rates[0], rates[1], rates[2]
 
 
 def card_share(gpu: Gpu) -> float:
@@ -182,7 +184,7 @@ def on_card_s(
     settings: EstimateSettings, done: Work, card: Gpu, end: int, utilisation: Mapping[str, Range]
 ) -> float:
     """Seconds one card works on a micro-batch, at the slow (0), likely (1) or fast (2) end."""
-    tokens = settings.batch_size * settings.mean_tokens * settings.texts
+    tokens = done.batch_tokens
     peak = (card.tensor_tflops or 0.0) * 1e12 * card_share(card)
     seconds = tokens * done.flops_per_token / (peak * utilisation[settings.method][end])
     if card.memory_bandwidth_gb_s:

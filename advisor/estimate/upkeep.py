@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from advisor.estimate.money import added, electricity_jpy, times, usd_to_jpy
@@ -32,7 +33,11 @@ def work_costs(examples: int) -> Work:
     """Labelling or checking `examples`, an evaluation by people, and the monthly care."""
     wage = rate("labour_jpy_per_hour")
     minutes, judging = rate("example_minutes"), rate("evaluation_hours")
-    care = rate("operation_hours_per_month")
+    return _work_of(examples, wage, minutes, judging, rate("operation_hours_per_month"))
+
+
+@functools.lru_cache(maxsize=64)
+def _work_of(examples: int, wage: Rate, minutes: Rate, judging: Rate, care: Rate) -> Work:
     data = times(_of(minutes), examples / 60)
     return Work(
         data_hours=data,

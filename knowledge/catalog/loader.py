@@ -112,11 +112,12 @@ def load(kind: str) -> Mapping[str, Any]:
         KeyError: there is no such kind.
         CatalogError: a file cannot be read, or a record has wrong, unknown or missing fields.
     """
-    return _load(kind, overlay_folder())
+    return _load(kind, _environment("OKAKAE_CONFIG_DIR"), _environment("XDG_CONFIG_HOME"))
 
 
 @functools.cache
-def _load(kind: str, overlay: Path) -> Mapping[str, Record]:
+def _load(kind: str, *places: str | None) -> Mapping[str, Record]:
+    overlay = _overlay_folder(*places)
     type_ = KINDS[kind]
     records: dict[str, Record] = {}
     raw: dict[str, dict[str, Any]] = {}
@@ -235,7 +236,12 @@ def _with_near(ref: str, name: str, ids: Iterable[str], *, record: str) -> Recor
 
 def overlay_folder() -> Path:
     """Where a company keeps its own facts."""
-    return _overlay_folder(os.environ.get("OKAKAE_CONFIG_DIR"), os.environ.get("XDG_CONFIG_HOME"))
+    return _overlay_folder(_environment("OKAKAE_CONFIG_DIR"), _environment("XDG_CONFIG_HOME"))
+
+
+def _environment(name: str) -> str | None:
+    """`os.environ.get`, which takes three times as long for a name that is not there."""
+    return os.environ[name] if name in os.environ else None
 
 
 @functools.cache

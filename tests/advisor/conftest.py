@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from keys import Screen, screens
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,17 +51,29 @@ def answered(home: Path, papers: Path) -> Path:
     return path
 
 
+@pytest.fixture(params=screens(1))
+def screen(request: pytest.FixtureRequest) -> Screen:
+    """Japanese at 60 columns; by `make test-slow` also English, and 100 columns."""
+    return Screen(*request.param)
+
+
 @pytest.fixture
-def terminal(home: Path) -> Iterator[Any]:
-    """Starts okakae on a pseudo-terminal: `terminal("ask", lang="ja", columns=60)`."""
+def terminal(home: Path, screen: Screen) -> Iterator[Any]:
+    """Starts okakae on a pseudo-terminal as large as the screen: `terminal("ask")`."""
     pexpect = pytest.importorskip("pexpect")
     started: list[Any] = []
 
-    def start(*words: str, lang: str = "ja", columns: int = 100, rows: int = 50, **env: str) -> Any:
-        encoding = env.get("PYTHONIOENCODING", "utf-8")
+    def start(*words: str, rows: int = 50, line: str = "", code: str = "", **env: str) -> Any:
+        """Words for okakae; or a shell's `line` with `okakae` in it; or a program of its own."""
+        okakae = f'okakae() {{ "{sys.executable}" -m advisor --lang {screen.lang} "$@"; }}; {line}'
+        program, given = sys.executable, ["-m", "advisor", "--lang", screen.lang, *words]
+        if line:
+            program, given = "bash", ["-c", okakae]
+        elif code:
+            given = ["-c", code]
         child = pexpect.spawn(
-            sys.executable,
-            ["-m", "advisor", "--lang", lang, *words],
+            program,
+            given,
             # No answer to «where is the cursor?» comes from a test's terminal.
             env={
                 **{k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")},
@@ -69,11 +82,12 @@ def terminal(home: Path) -> Iterator[Any]:
                 "PYTHONPATH": str(ROOT),
                 **env,
             },
-            dimensions=(rows, columns),
-            encoding=encoding,
+            dimensions=(rows, screen.columns),
+            encoding=env.get("PYTHONIOENCODING", "utf-8"),
             timeout=60,
             cwd=home,
         )
+        child.screen = screen
         # Tests wait for a prompt before they press a key; pexpect need not wait as well.
         child.delaybeforesend = None
         child.delayafterclose = child.ptyproc.delayafterclose = 0.01

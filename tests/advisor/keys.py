@@ -6,7 +6,11 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
+
+from advisor.texts import t
 
 CHOOSE = {"ja": "選択: ", "en": "Choose: "}
 ANSWER = {"ja": "回答: ", "en": "Answer: "}
@@ -36,33 +40,59 @@ CORE = {
 }
 """A file's answers to every core question."""
 
+BEGINNING = 9
+SCREENS = [("ja", 60), ("en", 100), ("ja", 100), ("en", 60)]
+
+
+def screens(default: int) -> list[Any]:
+    """Both languages at both widths; all but the first `default` are for `make test-slow`."""
+    return [
+        pytest.param(each, id="-".join(map(str, each)), marks=pytest.mark.slow if late else ())
+        for each, late in zip(SCREENS, [False] * default + [True] * 4, strict=False)
+    ]
+
+
+both_languages = pytest.mark.parametrize("screen", screens(2), indirect=True)
+"""For guards whose texts differ most: both languages by default, too."""
+
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>])")
 
 
-def at_list(child: Any, text: str, lang: str = "ja") -> None:
+class Screen(NamedTuple):
+    """What a person sees okakae on: the language shown and how many cells a line has."""
+
+    lang: str
+    columns: int
+
+    def says(self, id_: str, **values: Any) -> str:
+        """How a text begins, before a narrow screen breaks its line."""
+        return t(id_, self.lang, **values)[:BEGINNING]
+
+
+def at_list(child: Any, text: str) -> None:
     """The question is on the screen and its list waits for a key."""
     child.expect_exact(text)
-    child.expect_exact(CHOOSE[lang])
+    child.expect_exact(CHOOSE[child.screen.lang])
     child.expect_exact(READY)
 
 
-def at_line(child: Any, text: str, lang: str = "ja") -> None:
+def at_line(child: Any, text: str) -> None:
     child.expect_exact(text)
-    child.expect_exact(ANSWER[lang])
+    child.expect_exact(ANSWER[child.screen.lang])
     child.expect_exact(READY)
 
 
-def core(child: Any, papers: Path, lang: str = "ja") -> None:
+def core(child: Any, papers: Path) -> None:
     """The core questions, each with its offered answer, up to the budget."""
     for number in (1, 2):
-        at_list(child, f"[{number}/7]", lang)
+        at_list(child, f"[{number}/7]")
         child.send(ENTER)
-    at_line(child, "[3/7]", lang)
+    at_line(child, "[3/7]")
     child.send(f"{papers.name}{ENTER}")
     for number in (4, 5, 6):
-        at_list(child, f"[{number}/7]", lang)
+        at_list(child, f"[{number}/7]")
         child.send(ENTER)
-    at_line(child, "[7/7]", lang)
+    at_line(child, "[7/7]")
 
 
 def ended(child: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 import pytest
 from keys import (
-    ALT_ENTER,
     ANSWER,
     CHOOSE,
     CTRL_C,
@@ -19,12 +19,15 @@ from keys import (
     EMPTY_LINE,
     ENTER,
     LEFT,
+    NUMBER,
     READY,
     SHIFT_TAB,
     UP,
+    Screen,
     answers_in,
     at_line,
     at_list,
+    both_languages,
     core,
     ended,
     lines,
@@ -33,25 +36,27 @@ from keys import (
 
 from advisor.prompts import NumberedAsker
 from advisor.render import cells
+from advisor.texts import t
 
 
-@pytest.mark.parametrize(("lang", "columns"), [("ja", 60), ("en", 100)])
+@both_languages
 def test_the_whole_questionnaire_fits_the_screen_and_ends_with_the_next_command(
-    terminal: Any, home: Path, papers: Path, lang: str, columns: int
+    terminal: Any, home: Path, papers: Path, screen: Screen
 ) -> None:
+    lang, columns = screen
     papers = papers.rename(
         home / "社内規程と手引きとマニュアルをまとめた、とても長い名前のフォルダー"
     )
-    child = terminal(lang=lang, columns=columns)
+    child = terminal()
     child.logfile_read = io.StringIO()
-    core(child, papers, lang)
+    core(child, papers)
     child.send(EMPTY_LINE + "３０，０００" + ENTER)  # Ctrl-U empties the line
     child.expect_exact("30,000")
     child.expect_exact("第一候補です" if lang == "ja" else "From the answers so far")
-    at_list(child, "10 問" if lang == "ja" else "not asked yet: 10", lang)
+    at_list(child, "10 問" if lang == "ja" else "not asked yet: 10")
     child.send(UP + ENTER)  # the last choice: all of them
     child.expect_exact(LEFT)
-    review = "回答を確かめてください" if lang == "ja" else "review your answers"
+    review = screen.says("wizard.review")
     asked = 0
     while child.expect_exact([review, CHOOSE[lang], ANSWER[lang]]) != 0:
         child.expect_exact(READY)
@@ -79,7 +84,7 @@ def test_the_whole_questionnaire_fits_the_screen_and_ends_with_the_next_command(
 
 
 def test_back_reopens_the_question_before_and_keeps_what_was_said(
-    terminal: Any, home: Path
+    terminal: Any, home: Path, screen: Screen
 ) -> None:
     child = terminal("ask", "--answers", "a.toml")
     at_list(child, "[1/7]")
@@ -90,20 +95,20 @@ def test_back_reopens_the_question_before_and_keeps_what_was_said(
     child.send(ENTER)  # the former answer is what is offered now
     at_list(child, "[2/7]")
     stop(child)
-    assert answers_in(home / "a.toml")["language"] == "en"
+    assert answers_in(home / "a.toml")["language"] == {"ja": "en", "en": "ja"}[screen.lang]
 
 
-def test_back_at_the_first_question_says_so(terminal: Any) -> None:
+def test_back_at_the_first_question_says_so(terminal: Any, screen: Screen) -> None:
     child = terminal("ask")
     at_list(child, "[1/7]")
     child.send(SHIFT_TAB)
-    child.expect_exact("これが最初の質問です。")
+    child.expect_exact(screen.says("wizard.first-question"))
     at_list(child, "[1/7]")
     stop(child)
 
 
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
-def test_interrupted_and_resumed(terminal: Any, home: Path, key: str) -> None:
+def test_interrupted_and_resumed(terminal: Any, home: Path, screen: Screen, key: str) -> None:
     child = terminal()
     at_list(child, "[1/7]")
     child.send(ENTER)
@@ -111,62 +116,47 @@ def test_interrupted_and_resumed(terminal: Any, home: Path, key: str) -> None:
     child.send(DOWN + ENTER)
     at_line(child, "[3/7]")
     child.send(key)
-    child.expect_exact("再開するには: okakae")
+    child.expect_exact(t("error.interrupted.resume", screen.lang, resume="okakae"))
     assert ended(child) == 130
     assert answers_in(home.parent / "state" / "answers.toml")["goal"] == "style_or_tone"
     child = terminal()
-    at_list(child, "2 件")
+    at_list(child, screen.says("wizard.unfinished", n=2))
     child.send(ENTER)
     at_line(child, "[3/7]")
     stop(child)
 
 
-def test_alt_enter_answers_nothing(terminal: Any, home: Path) -> None:
-    child = terminal("ask", "--answers", "a.toml")
-    at_list(child, "[1/7]")
-    child.send(ALT_ENTER)
-    child.send(DOWN + ENTER)
-    at_list(child, "[2/7]")
-    stop(child)
-    assert answers_in(home / "a.toml")["language"] == "en"
-
-
-def test_a_question_mark_shows_why_and_sources(terminal: Any) -> None:
-    child = terminal("ask", lang="en")
-    at_list(child, "[1/7]", "en")
-    child.send("?")
-    child.expect_exact("Why this is asked")
-    child.expect_exact("Sources")
-    child.expect_exact(CHOOSE["en"])
-    stop(child)
-
-
-def test_a_wrong_line_is_told_and_asked_again(terminal: Any, home: Path, papers: Path) -> None:
+def test_a_wrong_line_is_told_and_asked_again(
+    terminal: Any, home: Path, papers: Path, screen: Screen
+) -> None:
     child = terminal("ask", "--answers", "a.toml", "--set", "goal=new_facts")
-    at_list(child, "何語")
+    at_list(child, screen.says("question.language.text"))
     child.send(ENTER)
-    at_line(child, "どのフォルダー")
+    at_line(child, screen.says("question.data.path.text"))
     child.send("gone" + ENTER)
     child.expect_exact("gone")
-    child.expect_exact("フォルダーもありません")
+    child.expect_exact({"ja": "フォルダーもありません", "en": "no such"}[screen.lang])
     child.send(EMPTY_LINE + "papers" + ENTER)
-    at_list(child, "どのようなもの")
+    at_list(child, screen.says("question.data.kind.text"))
     stop(child)
     assert answers_in(home / "a.toml")["data"]["path"] == str(papers)
 
 
-def test_an_answer_can_be_changed_in_the_review(terminal: Any, home: Path, papers: Path) -> None:
+def test_an_answer_can_be_changed_in_the_review(
+    terminal: Any, home: Path, papers: Path, screen: Screen
+) -> None:
     child = terminal("ask", "--answers", "a.toml")
     core(child, papers)
     child.send(ENTER)
-    at_list(child, "まだ尋ねていない質問")
+    at_list(child, screen.says("wizard.more.turns", n=10, turning=1))
     child.send(ENTER)
-    at_list(child, "回答を確かめてください")
+    at_list(child, screen.says("wizard.review"))
     child.send(DOWN * 5 + ENTER)
-    at_list(child, "社外へ出せない")
+    at_list(child, screen.says("question.confidential.text"))
     child.send(DOWN + ENTER)
-    child.expect_exact("回答を確かめてください")
-    child.expect_exact("社外秘: すべて社外秘")
+    child.expect_exact(screen.says("wizard.review"))
+    value = t("question.confidential.choice.all", screen.lang)
+    child.expect_exact(f"{t('wizard.label.confidential', screen.lang)}: {value}"[:24])
     child.expect_exact(READY)
     child.send(ENTER)
     child.expect_exact("okakae recommend --answers a.toml")
@@ -174,41 +164,33 @@ def test_an_answer_can_be_changed_in_the_review(terminal: Any, home: Path, paper
     assert answers_in(home / "a.toml")["confidential"] == "all"
 
 
-def test_prompts_leave_stdout_alone(terminal: Any, home: Path, papers: Path) -> None:
-    out = home / "out.json"
+def test_numbers_are_understood_as_an_input_method_types_them(
+    terminal: Any, home: Path, papers: Path, screen: Screen
+) -> None:
+    number = NUMBER[screen.lang]
     child = terminal("ask", "--plain", "--answers", "a.toml")
-    child.expect_exact("番号")
+    child.expect_exact(number)
     child.sendline("１")  # full-width, as an IME types it
     child.expect_exact("[2/7]")
-    child.expect_exact("番号")
+    child.expect_exact(number)
     child.sendline("code")
     child.expect_exact("[3/7]")
     child.sendline("<")
     child.expect_exact("[2/7]")
-    child.expect_exact("番号")
+    child.expect_exact(number)
     child.sendline("99")
-    child.expect_exact("1 から 8")
+    child.expect_exact(t("prompt.number-wrong", screen.lang, n=8))
     child.sendcontrol("c")
     assert ended(child) == 130
-    assert not out.exists()
     assert answers_in(home / "a.toml")["language"] == "ja"
 
 
 def test_the_menu_never_goes_into_a_redirected_result(terminal: Any, home: Path) -> None:
-    import pexpect
-
-    root = Path(__file__).parents[2]
-    command = f"PYTHONPATH={root} {sys.executable} -m advisor ask --json --lang ja > result.json"
-    child = pexpect.spawn(
-        "bash", ["-c", command], cwd=home, encoding="utf-8", dimensions=(50, 80), timeout=60
-    )
-    child.expect_exact("[1/7]")
-    child.expect_exact("日本語")
-    child.send(CTRL_C)
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 130
-    assert "日本語" not in (home / "result.json").read_text(encoding="utf-8")
+    child = terminal(line="okakae ask --json > result.json")
+    at_list(child, "[1/7]")
+    stop(child)
+    written = (home / "result.json").read_text(encoding="utf-8")
+    assert json.loads(written)["error"] == "wizard-interrupted-empty"
 
 
 @pytest.mark.parametrize("piped", ["\n", "", "1\n1\n1\n"])
@@ -227,24 +209,24 @@ def test_what_comes_through_a_pipe_is_no_answer(home: Path, piped: str) -> None:
     assert not (home / "answers.toml").exists()
 
 
-def test_a_dumb_terminal_gets_numbers(terminal: Any) -> None:
+def test_a_dumb_terminal_gets_numbers(terminal: Any, screen: Screen) -> None:
     child = terminal("ask", TERM="dumb")
-    child.expect_exact("< で前の質問へ戻り")
+    child.expect_exact(screen.says("wizard.keys-numbered"))
     child.expect_exact("1) ")
-    child.expect_exact("番号")
+    child.expect_exact(NUMBER[screen.lang])
     child.sendcontrol("d")
     assert ended(child) == 130
 
 
-def test_the_wizard_writes_lines_that_fit(terminal: Any, home: Path) -> None:
-    child = terminal("ask", "--plain", columns=60)
+def test_the_wizard_writes_lines_that_fit(terminal: Any, screen: Screen) -> None:
+    child = terminal("ask", "--plain")
     child.expect_exact("[1/7]")
     child.sendline("?")
-    child.expect_exact("この質問の理由")
-    child.expect_exact("番号")
-    lines = child.before.splitlines()
-    assert len(lines) >= 3
-    assert max(map(cells, lines[1:])) <= 60
+    child.expect_exact(screen.says("wizard.why", why=""))
+    child.expect_exact(NUMBER[screen.lang])
+    shown = child.before.splitlines()
+    assert len(shown) >= 3
+    assert max(map(cells, shown)) <= screen.columns
     child.sendcontrol("c")
     assert ended(child) == 130
 

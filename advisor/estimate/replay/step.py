@@ -97,15 +97,13 @@ def _evaluation(setup: Setup) -> Moments:
 
 def moments_of(lanes: Lanes, phase: str, found: list[int], *per_layer: int) -> Moments:
     """The largest of `found` moments, with what one more layer may add to them."""
-    names = lanes.names
-    moments = [lanes.unpack(moment) for moment in largest(found, lanes)]
-    added = [lanes.unpack(size) for size in per_layer]
-    used = [at for at, counts in enumerate(zip(*moments, *added, strict=True)) if any(counts)]
+    names, moments = lanes.names, largest(found, lanes)
+    used = lanes.used([*moments, *per_layer])
     return Moments(
         phase,
         tuple(names[at] for at in used),
-        tuple(tuple(moment[at] for at in used) for moment in moments),
-        tuple(tuple(layer[at] for at in used) for layer in added),
+        tuple(lanes.unpack(moment, used) for moment in moments),
+        tuple(lanes.unpack(layer, used) for layer in per_layer),
     )
 
 

@@ -8,12 +8,15 @@ query width, in elements), so that sizes add up and compare in single operations
 
 from __future__ import annotations
 
+import functools
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 LANE_BITS = 40
+LANE = (1 << LANE_BITS) - 1
 HALF, SINGLE = 2, 4
 # Symbols of a few bytes a token or a column, which do not decide where a peak stands.
 SMALL = ("one", "heads", "kv_heads", "rope", "answers:one", "w:d", "w:q", "w:kv", "w:ff", "w:norm")
@@ -37,10 +40,15 @@ class Lanes:
             at = self._at[name] = len(self._at)
         return 1 << (LANE_BITS * at)
 
-    def unpack(self, size: int) -> tuple[int, ...]:
-        """Bytes of every symbol, in the order of `names`."""
-        mask = (1 << LANE_BITS) - 1
-        return tuple((size >> (LANE_BITS * at)) & mask for at in range(len(self._at)))
+    def used(self, sizes: Iterable[int]) -> list[int]:
+        """Places of the symbols that any of the sizes has bytes of."""
+        together = functools.reduce(operator.or_, sizes, 0)
+        return [at for at in range(len(self._at)) if (together >> (LANE_BITS * at)) & LANE]
+
+    @staticmethod
+    def unpack(size: int, places: Iterable[int]) -> tuple[int, ...]:
+        """Bytes of the symbols at these places."""
+        return tuple([(size >> (LANE_BITS * at)) & LANE for at in places])
 
 
 class Storage:
@@ -299,7 +307,10 @@ def largest(moments: Sequence[int], lanes: Lanes) -> list[int]:
         if name not in SMALL and not name.endswith("/64")
     )
     kept: list[int] = []
-    for moment in sorted(set(moments), key=lambda size: -sum(lanes.unpack(size))):
-        if not any(((other | top) - moment) & judged == judged for other in kept):
+    topped: list[int] = []
+    # What is left of a number divided by the largest of a lane is the sum of its lanes.
+    for moment in sorted(set(moments), key=lambda size: -(size % LANE)):
+        if not any((other - moment) & judged == judged for other in topped):
             kept.append(moment)
+            topped.append(moment | top)
     return kept

@@ -18,7 +18,7 @@ from advisor.estimate import (
     training_memory,
 )
 from advisor.estimate.host import host_memory
-from advisor.estimate.memory import weight_bytes
+from advisor.estimate.memory import _training_memory, weight_bytes
 from advisor.estimate.replay.peaks import phase_peaks
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Measurement
@@ -262,3 +262,14 @@ def test_a_window_bounds_the_cache() -> None:
 def test_the_machine_needs_more_than_the_process(setup: EstimateSettings) -> None:
     needed = host_memory(find_shapes(setup.model), setup)
     assert 0.6 <= needed.low <= needed.likely <= needed.high
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(setups)
+def test_what_is_counted_once_for_all_cards_depends_on_none_of_them(
+    setup: EstimateSettings,
+) -> None:
+    """Card and amount of data are left out of the cache's key; with them the memory is equal."""
+    shapes = find_shapes(setup.model)
+    asked = replace(setup, gpu="T4", grad_accum=7, examples=9, epochs=2.0, tokens_per_example=3)
+    assert _training_memory.__wrapped__(shapes, asked) == training_memory(shapes, setup)
