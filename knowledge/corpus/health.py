@@ -35,15 +35,25 @@ def _named(where: str, headings: Sequence[str], record: str) -> str:
 def text_problems(examples: Sequence[Example]) -> list[Problem]:
     """What the patterns find in the examples of one file, by their rows."""
     texts = [f"{example.prompt}\n{example.completion}" for example in examples]
-    return _found(texts, [example.where for example in examples])
+    asked = [len(example.prompt) for example in examples]
+    return _found(texts, [example.where for example in examples], asked)
 
 
-def _found(texts: Sequence[str], places: Sequence[str]) -> list[Problem]:
-    """One problem for each kind, with every place; texts are searched together, which is faster."""
+def _found(
+    texts: Sequence[str], places: Sequence[str], asked: Sequence[int] = ()
+) -> list[Problem]:
+    """One problem for each kind, with every place; texts are searched together, which is faster.
+
+    `asked`: how many characters of each text are a question, where a blank belongs to an exam.
+    """
     whole = _PART.join(texts)
     starts = list(accumulate((len(text) + len(_PART) for text in texts), initial=0))
     by_kind: dict[str, list[Hit]] = defaultdict(list)
     for hit in scan(whole):
+        if hit.cloze and asked:
+            part = bisect_right(starts, hit.start) - 1
+            if hit.start < starts[part] + asked[part]:
+                continue
         by_kind[hit.kind].append(hit)
     for part, text in enumerate(texts):
         # Letters with invisible characters or spaces between them are meant for a model alone.

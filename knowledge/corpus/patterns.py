@@ -9,17 +9,30 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from knowledge.corpus.languages import character_counts
-from knowledge.corpus.personal import CHECKS, honoured_names
+from knowledge.corpus.faults.slots import (
+    is_bracket_to_fill,
+    is_hidden_value,
+    is_note,
+    is_open_slot,
+)
+from knowledge.corpus.faults.words import records, with_words, word_lists
+from knowledge.corpus.personal import CHECKS as PERSONAL
+from knowledge.corpus.personal import Check, honoured_names
 
 ORDERS = "instruction-like-text"
 KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
+FAULTS = ("slots.toml",)
+"""Files of patterns in the room `faults`, beside patterns.toml."""
+CHECKS: Mapping[str, Check] = PERSONAL | {
+    check.__name__: check for check in (is_open_slot, is_bracket_to_fill, is_hidden_value, is_note)
+}
 MASKED = ("personal-data", "secret")
 """Kinds whose findings no output shows."""
 # Full-width ASCII, the ideographic space and the hyphens people type; one for one, so that places
@@ -43,6 +56,7 @@ class Hit(NamedTuple):
     name: str
     start: int
     end: int
+    cloze: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +70,31 @@ class Pattern:
     ignores_case: bool
     digits: bool
     check: str | None
+    cloze: bool = False
+    """Whether exam questions have this form too."""
 
 
 @cache
 def patterns() -> tuple[Pattern, ...]:
     """All patterns, compiled once."""
-    text = files("knowledge.corpus").joinpath("patterns.toml").read_text("utf-8")
-    return tuple(
-        Pattern(
-            raw["kind"],
-            raw["name"],
-            re.compile(_scoped(raw["regex"]), re.MULTILINE if raw.get("multiline") else 0),
-            tuple(raw.get("needs", ())),
-            "(?i" in raw["regex"],
-            raw.get("digits", False),
-            raw.get("check"),
-        )
-        for raw in tomllib.loads(text)["pattern"]
+    own = tomllib.loads(files("knowledge.corpus").joinpath("patterns.toml").read_text("utf-8"))
+    read = [(raw, {}) for raw in own["pattern"]]
+    for name in FAULTS:
+        read += [(raw, word_lists(name)) for raw in records(name)["pattern"]]
+    return tuple(_pattern(raw, lists) for raw, lists in read)
+
+
+def _pattern(raw: Mapping[str, Any], lists: Mapping[str, str]) -> Pattern:
+    regex = with_words(raw["regex"], lists)
+    return Pattern(
+        raw["kind"],
+        raw["name"],
+        re.compile(_scoped(regex), re.MULTILINE if raw.get("multiline") else 0),
+        tuple(raw.get("needs", ())),
+        "(?i" in regex,
+        raw.get("digits", False),
+        raw.get("check"),
+        raw.get("cloze", False),
     )
 
 
@@ -199,7 +221,7 @@ def _matches(
             before = text[max(0, start - _CONTEXT) : start]
             if not check(match[group], before, text[end : end + _CONTEXT]):
                 continue
-        yield Hit(pattern.kind, pattern.name, start + offset, end + offset)
+        yield Hit(pattern.kind, pattern.name, start + offset, end + offset, pattern.cloze)
 
 
 def _apart(found: Sequence[Hit]) -> list[Hit]:

@@ -196,25 +196,7 @@ def speaks_to_a_model(found: str, before: str, after: str) -> bool:
     return not (_ABOUT.search(before) or (quoted and _ABOUT.search(after)))
 
 
-# Signs of code, and of sentences that explain a form: there a slot is what it says.
-_CODE = re.compile(
-    r"[=;]\s*$|[\w\])]\s*=\s*|print|def |return|f[\"']|\$ |\bformat\(|^\s*[>$]|[\"'`]\s*$"
-)
-_FORM = re.compile(
-    r"形式|書式|フォーマット|桁|記法|構文|(?i:\b(?:format|syntax|pattern|notation|written as)\b)"
-)
-
-
-def is_open_slot(found: str, before: str, after: str) -> bool:
-    """A slot in a sentence for people, not in code or in a rule about forms."""
-    line_before, line_after = before.rsplit("\n", 1)[-1], after.split("\n", 1)[0]
-    if _FORM.search(line_before) or _FORM.search(line_after):
-        return False
-    quoted = line_after[:1] in ("`", "'", '"') or line_before[-1:] == "`"
-    return not (quoted or _CODE.search(line_before))
-
-
-CHECKS: Mapping[str, Check] = {
+CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
         is_my_number,
@@ -225,6 +207,5 @@ CHECKS: Mapping[str, Check] = {
         is_person,
         is_japanese_name,
         speaks_to_a_model,
-        is_open_slot,
     )
 }
