@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from knowledge.corpus.languages import character_counts
+from knowledge.corpus.faults.orders import Sign, orders
 from knowledge.corpus.faults.slots import (
     is_bracket_to_fill,
     is_hidden_value,
@@ -28,7 +29,7 @@ from knowledge.corpus.personal import Check, honoured_names
 
 ORDERS = "instruction-like-text"
 KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
-FAULTS = ("slots.toml",)
+FAULTS = ("slots.toml", "orders.toml")
 """Files of patterns in the room `faults`, beside patterns.toml."""
 CHECKS: Mapping[str, Check] = PERSONAL | {
     check.__name__: check for check in (is_open_slot, is_bracket_to_fill, is_hidden_value, is_note)
@@ -72,6 +73,9 @@ class Pattern:
     check: str | None
     cloze: bool = False
     """Whether exam questions have this form too."""
+    signal: str = ""
+    weight: int = 0
+    """What kind of sign of an order it is, and how much it weighs (orders.toml)."""
 
 
 @cache
@@ -95,6 +99,8 @@ def _pattern(raw: Mapping[str, Any], lists: Mapping[str, str]) -> Pattern:
         raw.get("digits", False),
         raw.get("check"),
         raw.get("cloze", False),
+        raw.get("signal", ""),
+        raw.get("weight", 0),
     )
 
 
@@ -112,10 +118,16 @@ def scan(text: str, kinds: Sequence[str] = KINDS) -> list[Hit]:
     folded = folded_text(text)
     lowered = folded.lower()
     distinct = "".join(character_counts(text)).translate(_FOLD)
-    found = list(_all(folded, lowered, distinct, kinds))
+    found, signs = [], []
+    for pattern, hit in _all(folded, lowered, distinct, kinds):
+        if pattern.signal:
+            signs.append(Sign(pattern.signal, pattern.name, pattern.weight, hit.start, hit.end))
+        else:
+            found.append(hit)
+    told = [Hit(ORDERS, *order) for order in orders(folded, signs)]
     if "personal-data" in kinds:
         found += [Hit("personal-data", "name", *place) for place in honoured_names(folded)]
-    return _apart(found)
+    return sorted([*_apart(found), *_apart(told)], key=lambda hit: hit.start)
 
 
 def masked(text: str) -> str:
@@ -149,7 +161,7 @@ def folded_text(text: str) -> str:
     return text
 
 
-def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iterator[Hit]:
+def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iterator[tuple[Pattern, Hit]]:
     windows: list[tuple[int, str]] | None = None
     # Most needs hold a character that stands nowhere in the text: no search is cheaper than none.
     characters = set(distinct), set(distinct.lower())
@@ -160,7 +172,7 @@ def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iter
         if pattern.digits:
             windows = _windows(folded) if windows is None else windows
             for offset, window in windows:
-                yield from _matches(pattern, window, offset)
+                yield from ((pattern, hit) for hit in _matches(pattern, window, offset))
         else:
             where = lowered if pattern.ignores_case else folded
             for need in pattern.needs:
@@ -170,7 +182,7 @@ def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iter
                     needed[key] = _places(need, where) if there else []
             found = [(need, needed[need, pattern.ignores_case]) for need in pattern.needs]
             for start, end in _around(found):
-                yield from _matches(pattern, folded, 0, start, end)
+                yield from ((pattern, hit) for hit in _matches(pattern, folded, 0, start, end))
 
 
 def _places(need: str, text: str) -> list[int]:

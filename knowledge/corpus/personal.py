@@ -174,28 +174,6 @@ def _name_before(text: str, end: int) -> int | None:
     return None
 
 
-# Sentences that speak about such text: rules for staff, lessons, reports.
-_ABOUT = re.compile(
-    r"(?:のような|といった|などの?|という)(?:文|指示|メッセージ|言葉|表現|攻撃|書き込み)|報告し|通報|"
-    r"インジェクション|攻撃(?:の)?例|例[:：]|してはいけません|(?i:\b(?:such as|e\.g\.|for example|"
-    r"report(?: any| such)?|prompt injection|phrases? like|texts? like|attack(?:er|s)?|never type|"
-    r"phishing|malicious)\b)"
-)
-_QUOTES = re.compile(r"[「『\"'“‘`]\s*$")
-
-
-_DENIED = re.compile(r"(?i:\b(?:do not|don'?t|never|must not|should not|cannot)\s+)$")
-_SAFETY = re.compile(r"(?i:\b(?:safety|warning|assembly|operating|care|washing|driving|cooking)\b)")
-
-
-def speaks_to_a_model(found: str, before: str, after: str) -> bool:
-    """An order to a model, and not a sentence that quotes one to warn of it."""
-    if _DENIED.search(before) or _SAFETY.search(found):
-        return False
-    quoted = bool(_QUOTES.search(before[-3:]))
-    return not (_ABOUT.search(before) or (quoted and _ABOUT.search(after)))
-
-
 CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
@@ -206,6 +184,5 @@ CHECKS: dict[str, Check] = {
         looks_secret,
         is_person,
         is_japanese_name,
-        speaks_to_a_model,
     )
 }
