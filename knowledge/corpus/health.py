@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from knowledge.corpus.patterns import KINDS, ORDERS, Hit, masked, scan, unveiled
 from knowledge.corpus.source import excerpt
-from knowledge.corpus.types import Document, Example, Problem, Severity
+from knowledge.corpus.types import Document, Example, Problem, Section, Severity
 
 _GRAVE = {
     *("My Number", "payment card", "bank account", "IBAN", "US social security number"),
@@ -25,7 +25,12 @@ def document_problems(document: Document) -> list[Problem]:
     """What the patterns find in one document, by the page, sheet or heading it stands under."""
     record = "" if document.id == document.source else document.id
     names = [_named(s.where, s.headings, record) for s in document.sections]
-    return _found([s.text for s in document.sections], names)
+    return _found([_with_heading(s) for s in document.sections], names)
+
+
+def _with_heading(section: Section) -> str:
+    """A section under its own heading, which may say what the text does not."""
+    return "\n".join((f"### {section.headings[-1]}", section.text)) if section.headings else section.text
 
 
 def _named(where: str, headings: Sequence[str], record: str) -> str:
@@ -58,7 +63,7 @@ def _found(
     for part, text in enumerate(texts):
         # Letters with invisible characters or spaces between them are meant for a model alone.
         if (shown := unveiled(text)) != text:
-            for hit in scan(shown, (ORDERS,)):
+            for hit in scan(shown, (ORDERS,), veiled=True):
                 at = starts[part]
                 by_kind[ORDERS].append(Hit(ORDERS, hit.name, at, at + 1))
     problems = []

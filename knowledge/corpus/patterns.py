@@ -42,7 +42,7 @@ _FOLD = {0xFF01 + i: 0x21 + i for i in range(94)}
 _FOLD |= {0x3000: 0x20, 0x2010: 0x2D, 0x2011: 0x2D, 0x2012: 0x2D, 0x2013: 0x2D, 0x2212: 0x2D}
 _DIGIT_RUN = re.compile(r"\d[\d\-()\s./+ー―—ｰ]{2,}\d|\d{4,}")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e"
-_SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,2}){7,}[^\s|](?![^\s])")
+_SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,3}){7,}[^\s|](?![^\s])")
 _GAP = re.compile(r"[ \u3000]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
 _BEFORE, _AFTER, _CONTEXT = 40, 24, 40
@@ -113,7 +113,7 @@ def _scoped(regex: str) -> str:
     return "|".join(plain)
 
 
-def scan(text: str, kinds: Sequence[str] = KINDS) -> list[Hit]:
+def scan(text: str, kinds: Sequence[str] = KINDS, *, veiled: bool = False) -> list[Hit]:
     """Everything found in `text`, in order; of two findings that overlap the longer one."""
     folded = folded_text(text)
     lowered = folded.lower()
@@ -124,7 +124,7 @@ def scan(text: str, kinds: Sequence[str] = KINDS) -> list[Hit]:
             signs.append(Sign(pattern.signal, pattern.name, pattern.weight, hit.start, hit.end))
         else:
             found.append(hit)
-    told = [Hit(ORDERS, *order) for order in orders(folded, signs)]
+    told = [Hit(ORDERS, *order) for order in orders(folded, signs, veiled=veiled)]
     if "personal-data" in kinds:
         found += [Hit("personal-data", "name", *place) for place in honoured_names(folded)]
     return sorted([*_apart(found), *_apart(told)], key=lambda hit: hit.start)

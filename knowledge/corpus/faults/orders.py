@@ -19,7 +19,7 @@ _AROUND = 60
 # Sentences that speak about such text: rules for staff, lessons, reports.
 _ABOUT = re.compile(
     r"(?:のような|といった|などの?|という)(?:文|指示|メッセージ|言葉|表現|攻撃|書き込み)|報告し(?!て「)|通報|"
-    r"インジェクション|攻撃(?:の)?例|例[:：]|ウイルス|おそれ(?:が|の)|とは(?:何|、)|"
+    r"インジェクション|攻撃(?:の)?例|例[:：]|ウイルス|おそれ(?:が|の)|(?<!こ)とは(?:何|、)|"
     r"(?i:\b(?:such as|e\.g\.|for example|report(?: any| such) |prompt injection|phrases? like|"
     r"texts? like|attack(?:er|s)?\b|never type|phishing|malicious|can be tricked|hidden text in)\b)"
 )
@@ -67,14 +67,19 @@ class Sign(NamedTuple):
     end: int
 
 
-def orders(text: str, signs: Iterable[Sign]) -> Iterator[tuple[str, int, int]]:
-    """Passages of `text` that give orders to a machine: the name of the heaviest sign, the place."""
+def orders(
+    text: str, signs: Iterable[Sign], *, veiled: bool = False
+) -> Iterator[tuple[str, int, int]]:
+    """Passages of `text` that give orders to a machine: the name of the heaviest sign, the place.
+
+    `veiled`: whether letters of the text were kept from the eye, a sign of its own.
+    """
     enough = int(records("orders.toml")["enough"])
     for passage in _passages(text, sorted(signs, key=lambda sign: sign.start)):
         counted = {sign.signal: sign for sign in sorted(passage, key=lambda sign: sign.weight)}
         # A second sign of one kind says a little more, and so does the mood of the sentence.
         score = sum(sign.weight for sign in counted.values())
-        score += _repeated(passage, counted)
+        score += _repeated(passage, counted) + veiled
         if score == enough - 1:
             score += _commands(text, passage)
         if score >= enough:
