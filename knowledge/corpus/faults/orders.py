@@ -32,12 +32,12 @@ _SAFETY = re.compile(
     r"driving|cooking|robots\.txt|linter|config(?:uration)? file)\b)"
 )
 _DENIAL_AFTER = re.compile(
-    r"^[^。\n]{0,14}(?:しないでください|てはいけません|てはなりません|禁止(?:です|する|します)|ないこと)|^[^.\n]{0,30}\b(?:is|are) (?:forbidden|prohibited)\b"
+    r"^[^。\n]{0,3}(?:ないで|ないこと|ないよう)|^[^。\n]{0,14}(?:しないでください|てはいけません|てはなりません|禁止(?:です|する|します)|ないこと)|^[^.\n]{0,30}\b(?:is|are) (?:forbidden|prohibited)\b"
 )
 
 
 _ORDER_JA = re.compile(
-    r"せよ|しろ(?:[。、]|$)|なさい|(?:て|で)(?:ください|下さい|くれ|ほしい|欲しい)|すること|[るくすぬむうつぶぐ]こと(?:[。）)!]|$)|ものとする|"
+    r"せよ|しろ(?:[。、]|$)|なさい|(?:て|で)(?:ください|下さい|くれ|ほしい|欲しい)|[るくすぬむうつぶぐ]こと(?:[。）)!]|$)|ものとする|"
     r"なければならない|ては(?:いけ|なら|なり)|[くるすむつぬぶう]な(?:[。！!」]|$)|[えけせてねべめれげ](?:[。！!]|$)|"
     r"いただけ(?:ます|れば)|お願い(?:します|いたします)|べし"
 )
@@ -55,6 +55,10 @@ _ORDER_EN = re.compile(
     rf"(?i)\b(?:must|should|shall|have to|are to|is to|kindly|please|not permitted|will now)\b|"
     rf"(?:^|[.!?:;>\])\"”—–-]\s*|, (?:and |then |so )?|\b(?:and|then|instead,?|now|just|also) )(?:{'|'.join(_VERBS)})\b"
 )
+
+
+# Rules for people who use such machines.
+_PEOPLE = re.compile(r"(?:人|担当者|社員|職員|管理者|専門家|従業員)が(?:必ず)?(?:確認|点検|見|検証|判断)")
 
 
 class Sign(NamedTuple):
@@ -80,7 +84,7 @@ def orders(
         # A second sign of one kind says a little more, and so does the mood of the sentence.
         score = sum(sign.weight for sign in counted.values())
         score += _repeated(passage, counted) + veiled
-        if score == enough - 1:
+        if score == enough - 1 and counted.keys() != {"output"}:
             score += _commands(text, passage)
         if score >= enough:
             heaviest = max(counted.values(), key=lambda sign: sign.weight)
@@ -122,8 +126,12 @@ def _speaks_to_a_machine(text: str, sign: Sign) -> bool:
     """A sign in an order, and not in a sentence that quotes one to warn of it."""
     before = text[max(0, sign.start - _AROUND) : sign.start].rsplit("\n\n", 1)[-1]
     after = text[sign.end : sign.end + _AROUND].split("\n\n", 1)[0]
+    found = text[sign.start : sign.end]
+    if sign.signal == "address" and _PEOPLE.search(after):
+        return False
+    if sign.signal == "undo" and "「" in found:
+        return False
     if sign.signal in ("undo", "persona", "reveal", "loot", "deed"):
-        found = text[sign.start : sign.end]
         if _DENIED.search(before) or _SAFETY.search(found) or _DENIAL_AFTER.match(after):
             return False
     quoted = bool(_QUOTES.search(before[-3:]))
