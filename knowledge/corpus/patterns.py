@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from knowledge.corpus.languages import character_counts
+from knowledge.corpus.faults import persons
 from knowledge.corpus.faults.orders import Sign, orders
 from knowledge.corpus.faults.slots import (
     is_bracket_to_fill,
@@ -29,10 +30,24 @@ from knowledge.corpus.personal import Check, honoured_names
 
 ORDERS = "instruction-like-text"
 KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
-FAULTS = ("slots.toml", "orders.toml")
+FAULTS = ("slots.toml", "orders.toml", "identity.toml")
 """Files of patterns in the room `faults`, beside patterns.toml."""
 CHECKS: Mapping[str, Check] = PERSONAL | {
-    check.__name__: check for check in (is_open_slot, is_bracket_to_fill, is_hidden_value, is_note)
+    check.__name__: check
+    for check in (
+        is_open_slot,
+        is_bracket_to_fill,
+        is_hidden_value,
+        is_note,
+        persons.is_personal_mail,
+        persons.is_private_phone,
+        persons.is_private_place,
+        persons.is_labelled_name,
+        persons.is_full_name,
+        persons.is_english_name,
+        persons.is_id,
+        persons.is_public_ip,
+    )
 }
 MASKED = ("personal-data", "secret")
 """Kinds whose findings no output shows."""
@@ -45,6 +60,9 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e"
 _SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,3}){7,}[^\s|](?![^\s])")
 _GAP = re.compile(r"[ \u3000]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
+# Numbers in kanji, digit by digit, as phone numbers are written in formal letters.
+_KANJI_NUMBER = re.compile(r"[〇零一二三四五六七八九]{2,4}(?:[-‐―－ー][〇零一二三四五六七八九]{3,4}){2}")
+_KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九‐―－ー", "00123456789----")
 _BEFORE, _AFTER, _CONTEXT = 40, 24, 40
 # No finding reaches further than this from the string it needs.
 _REACH = 160
@@ -212,6 +230,8 @@ def _around(found: Sequence[tuple[str, Sequence[int]]]) -> list[list[int]]:
 
 def _windows(folded: str) -> list[tuple[int, str]]:
     """Stretches around runs of digits, hyphens of all kinds between digits made plain."""
+    if "九" in folded or "〇" in folded:
+        folded = _KANJI_NUMBER.sub(lambda match: match[0].translate(_KANJI_DIGITS), folded)
     spans: list[list[int]] = []
     for run in _DIGIT_RUN.finditer(folded):
         start, end = max(0, run.start() - _BEFORE), min(len(folded), run.end() + _AFTER)

@@ -83,8 +83,13 @@ def is_iban(found: str, before: str, after: str) -> bool:
     return int("".join(str(int(c, 36)) for c in turned)) % 97 == 1
 
 
+_OPEN_LINE = re.compile(r"フリーダイヤル|コールセンター|ヘルプデスク")
+
+
 def is_japanese_phone(found: str, before: str, after: str) -> bool:
     """Ten or eleven digits as Japan hands them out, not a part number or a date."""
+    if _OPEN_LINE.search(before[-12:]):
+        return False
     number = digits(found)
     if number.startswith("81") and "+81" in found:
         number = "0" + number[2:].removeprefix("0")
@@ -138,12 +143,14 @@ def honoured_names(text: str) -> Iterator[tuple[int, int]]:
     for honorific in HONORIFICS:
         at = text.find(honorific)
         while at >= 0:
-            start = _name_before(text, at)
-            if start is not None:
+            # 様々 and さまざま are no honorifics.
+            start = None if text[at : at + 3] in _VARIOUS else _name_before(text, at)
+            if start is not None and text[at : at + 2] != "様々":
                 yield start, at + len(honorific)
             at = text.find(honorific, at + 1)
 
 
+_VARIOUS = ("さまざ",)
 _KANJI = re.compile(r"[一-鿿々ヶ]")
 _GIVEN = re.compile(r"[一-鿿々ヶぁ-んァ-ヶー]")
 
