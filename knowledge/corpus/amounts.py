@@ -31,7 +31,7 @@ _EN_WORD = re.compile(rf"\b(?:{'|'.join(_EN_WORDS)})\b")
 # Said in words, the same as in figures.
 _SAID = (
     (r"半年", "6か月"), (r"半日", "12時間"), (r"(\d+)時半", r"\1:30"), (r"(\d+)年半", r"\1.5年"),
-    (r"一日中|終日|24時間", "24時間"), (r"正午", "12:00"), (r"半額|半分", "50%"), (r"全額", "100%"), (r"(?:毎月)?(?:末日|月末)(?:の最終営業日)?", "毎月99日"), (r"翌月末", "毎月99日"),
+    (r"一日中|終日|24時間", "24時間"), (r"正午", "12:00"), (r"半額|半分", "50%"), (r"全額", "100%"), (r"(?:毎月|(?<![0-9一二三四五六七八九十翌]))(?:末日|月末)(?:の最終営業日)?", "毎月99日"), (r"翌月末", "毎月99日"),
     (r"\b(?:on |by )?(?:the )?(\d{1,2}(?:st|nd|rd|th)|first day|last (?:working |business )?day|end) of (?:each|every|the) month\b", r"monthly \1"), (r"毎日", "1日に1回"), (r"昼の12時", "12:00"),
     (r"\bhalf an hour\b", "30 minutes"), (r"\ban hour and a half\b", "90 minutes"),
     (r"\b(?:an|one) hour\b", "1 hour"), (r"\bhalf a year\b", "6 months"), (r"\ba (day|week|month|year)\b", r"1 \1"),

@@ -64,6 +64,8 @@ SHORT, SHORT_LATIN = 18, 60
 """Characters up to which an answer is one thing, so that another thing is another answer."""
 MIDDLE_LATIN = 140
 """English says a thing in more letters, and says it again with at least one of the same words."""
+FEW = 0.35
+"""Share of their words that two longer answers have in common by being about one question."""
 ALIKE = 0.5
 """Share of pieces in common from which two answers are built alike."""
 
@@ -79,9 +81,10 @@ def clash(a: str, b: str) -> bool:
     if any(mine[kind] == theirs[kind] == {0.0} for kind in mine.keys() & theirs.keys()):
         return False
     if _built_alike(one, other):
-        return _denies(one) != _denies(other) or _one_thing_changed(
-            one, other, other_values=mine != theirs
-        )
+        if _denies(one) != _denies(other):
+            return True
+        if (changed := _one_thing_changed(one, other, other_values=mine != theirs)) is not None:
+            return changed
     stances = _stance(one), _stance(other)
     if None not in stances and stances[0] != stances[1]:
         return True
@@ -106,7 +109,7 @@ def _stance(text: str) -> bool | None:
         return bool(match[1])
     first = re.split(r"[。;!]|\.\s", text, maxsplit=1)[0]
     plain = _DOUBLED.sub("必要", first)
-    if not plain.isascii() and (end := plain[-12:]) and not _HARD_NO.search(end) and _YES.search(end):
+    if not plain.isascii() and (end := plain.rstrip("。!")[-8:]) and not _HARD_NO.search(end) and _YES.search(end):
         return True
     if _HARD_NO.search(plain):
         return False
@@ -148,7 +151,11 @@ def _other_thing(
     if any(mine[kind] & theirs[kind] for kind in mine.keys() & theirs.keys()):
         return False
     things, others = _things(one), _things(other)
-    return bool(things and others) and not _common(things, others)
+    if not things or not others:
+        return False
+    shared = sum(_common({thing}, others) for thing in things)
+    few = min(len(things), len(others))
+    return shared < FEW * few if latin and few >= 3 and shared else not shared and not _common(things, others)
 
 
 def _common(one: set[str], other: set[str]) -> bool:
@@ -191,8 +198,11 @@ def _figures(pieces: list[str]) -> list[str]:
     return [piece for piece in pieces if piece[0].isdigit()]
 
 
-def _one_thing_changed(one: str, other: str, *, other_values: bool = False) -> bool:
-    """Whether two sentences are built alike and name another thing at the same place."""
+def _one_thing_changed(one: str, other: str, *, other_values: bool) -> bool | None:
+    """Whether two sentences built alike name another thing at the same place.
+
+    None when only words of grammar are alike.
+    """
     a, b = _pieces(one), _pieces(other)
     matcher = SequenceMatcher(None, a, b, autojunk=False)
     kept = [
@@ -201,7 +211,7 @@ def _one_thing_changed(one: str, other: str, *, other_values: bool = False) -> b
         for piece in a[block.a : block.a + block.size]
     ]
     if not any(map(_is_thing, kept)):
-        return False
+        return None
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag != "replace":
             continue
