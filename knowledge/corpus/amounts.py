@@ -8,72 +8,199 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 Values = Mapping[str, frozenset[float]]
 """Kind of measure → the values named, in one unit for each kind."""
 
 _NUMBER = r"(\d[\d,]*(?:\.\d+)?)"
-_KANJI_DIGITS = {"〇": 0, "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
+_KANJI_DIGITS = {
+    "〇": 0,
+    "一": 1,
+    "二": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "七": 7,
+    "八": 8,
+    "九": 9,
+}
 _KANJI_NUMBER = re.compile(
-    r"[一二三四五六七八九十百千]+(?=つ|人|名|回|日|月|年|階|個|台|枚|本|週|か月|ヶ月|カ月|時|分|秒|円|万|千円|歳|件|割|度|食|泊|等|番|文字|箱|冊|%)"
+    r"[一二三四五六七八九十百千]+(?=つ|人|名|回|日|月|年|階|個|台|枚|本|週|か月|ヶ月|カ月|時|"
+    r"分|秒|円|万|千円|歳|件|割|度|食|泊|等|番|文字|箱|冊|%)"
 )
 _EN_WORDS = {
     **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
-    **{"nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15},
+    **{
+        "nine": 9,
+        "ten": 10,
+        "eleven": 11,
+        "twelve": 12,
+        "thirteen": 13,
+        "fourteen": 14,
+        "fifteen": 15,
+    },
     **{"sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30},
-    **{"forty": 40, "fifty": 50, "sixty": 60, "ninety": 90, "hundred": 100, "once": 1, "twice": 2, "single": 1},
+    **{
+        "forty": 40,
+        "fifty": 50,
+        "sixty": 60,
+        "ninety": 90,
+        "hundred": 100,
+        "once": 1,
+        "twice": 2,
+        "single": 1,
+    },
     **{"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7},
     **{"eighth": 8, "ninth": 9, "tenth": 10},
 }
-_TENS = re.compile(r"\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[- ](one|two|three|four|five|six|seven|eight|nine)\b")
+_TENS = re.compile(
+    r"\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[- ](one|two|three|four|five|"
+    r"six|seven|eight|nine)\b"
+)
 _EN_WORD = re.compile(rf"\b(?:{'|'.join(_EN_WORDS)})\b")
 # Said in words, the same as in figures.
 _SAID = (
-    (r"半年", "6か月"), (r"半日", "12時間"), (r"(\d+)時半", r"\1:30"), (r"(\d+)年半", r"\1.5年"),
-    (r"一日中|終日|24時間", "24時間"), (r"正午", "12:00"), (r"半額|半分", "50%"), (r"全額", "100%"), (r"(?:毎月|(?<![0-9一二三四五六七八九十翌]))(?:末日|月末)(?:の最終営業日)?", "毎月99日"), (r"翌月末", "毎月99日"),
-    (r"\b(?:on |by )?(?:the )?(\d{1,2}(?:st|nd|rd|th)|first day|last (?:working |business )?day|end) of (?:each|every|the) month\b", r"monthly \1"), (r"毎日", "1日に1回"), (r"昼の12時", "12:00"),
-    (r"\bhalf an hour\b", "30 minutes"), (r"\ban hour and a half\b", "90 minutes"),
-    (r"\b(?:an|one) hour\b", "1 hour"), (r"\bhalf a year\b", "6 months"), (r"\ba (day|week|month|year)\b", r"1 \1"),
-    (r"\bfortnight\b", "14 days"), (r"\ba dozen\b|\bone dozen\b|\bdozen\b", "12"), (r"\bhalf a dozen\b", "6"),
-    (r"\bnoon\b", "12:00"), (r"\bmidnight\b", "0:00"), (r"\ba quarter of\b", "25 percent of"),
-    (r"\bhalf (?:of )?the price\b", "50 percent"), (r"\bdaily\b", "every day"), (r"\bweekly\b", "every week"),
-    (r"\bmonthly\b", "every month"), (r"\b(?:yearly|annually)\b", "every year"), (r"\bpartial\b", ""),
-)  # fmt: skip
+    (r"半年", "6か月"),
+    (r"半日", "12時間"),
+    (r"(\d+)時半", r"\1:30"),
+    (r"(\d+)年半", r"\1.5年"),
+    (r"一日中|終日|24時間", "24時間"),
+    (r"正午", "12:00"),
+    (r"半額|半分", "50%"),
+    (r"全額", "100%"),
+    (
+        r"(?:毎月|(?<![0-9一二三四五六七八九十翌]))(?:末日|"
+        r"月末)(?:の最終営業日)?",
+        "毎月99日",
+    ),
+    (r"翌月末", "毎月99日"),
+    (
+        r"\b(?:on |by )?(?:the )?(\d{1,2}(?:st|nd|rd|th)|first day|last (?:working |business "
+        r")?day|end) of (?:each|every|the) "
+        r"month\b",
+        r"monthly \1",
+    ),
+    (r"毎日", "1日に1回"),
+    (r"昼の12時", "12:00"),
+    (r"\bhalf an hour\b", "30 minutes"),
+    (r"\ban hour and a half\b", "90 minutes"),
+    (r"\b(?:an|one) hour\b", "1 hour"),
+    (r"\bhalf a year\b", "6 months"),
+    (r"\ba (day|week|month|year)\b", r"1 \1"),
+    (r"\bfortnight\b", "14 days"),
+    (r"\ba dozen\b|\bone dozen\b|\bdozen\b", "12"),
+    (r"\bhalf a dozen\b", "6"),
+    (r"\bnoon\b", "12:00"),
+    (r"\bmidnight\b", "0:00"),
+    (r"\ba quarter of\b", "25 percent of"),
+    (r"\bhalf (?:of )?the price\b", "50 percent"),
+    (r"\bdaily\b", "every day"),
+    (r"\bweekly\b", "every week"),
+    (r"\bmonthly\b", "every month"),
+    (r"\b(?:yearly|annually)\b", "every year"),
+    (r"\bpartial\b", ""),
+)
 _SAID_RE = tuple((re.compile(pattern), said) for pattern, said in _SAID)
 _FREE = re.compile(
-    r"無料|無償|(?:料金|費用|お金|送料)は?(?:一切)?(?:かかりません|不要|いただ(?:いて|き)(?:おり)?ません)|"
-    r"\bfree of charge\b|\b(?:is|are|it'?s|for|shipped|provided) free\b|\bfree (?:shipping|delivery|parking)\b|"
+    r"無料|無償|(?:料金|費用|お金|送料)は?(?:一切)?(?:かかりません|不要|いただ(?:いて|"
+    r"き)(?:おり)?ません)|"
+    r"\bfree of charge\b|\b(?:is|are|it'?s|for|shipped|provided) free\b|\bfree (?:shipping|"
+    r"delivery|parking)\b|"
     r"\bno (?:fee|charge|cost)s?\b|\bat no (?:extra )?cost\b|^\W*free\W*$|^yes, free\b"
 )
-_SCALES = {"千": 1e3, "万": 1e4, "億": 1e8, "thousand": 1e3, "million": 1e6, "billion": 1e9, "k": 1e3}
+_SCALES = {
+    "千": 1e3,
+    "万": 1e4,
+    "億": 1e8,
+    "thousand": 1e3,
+    "million": 1e6,
+    "billion": 1e9,
+    "k": 1e3,
+}
 _MINUTES = {
-    **{"秒": 1 / 60, "分": 1, "分間": 1, "時間": 60, "日": 1440, "日間": 1440, "営業日": 1440, "週": 10080, "週間": 10080},
-    **{"second": 1 / 60, "seconds": 1 / 60, "minute": 1, "minutes": 1, "min": 1, "mins": 1, "hour": 60, "hours": 60},
+    **{
+        "秒": 1 / 60,
+        "分": 1,
+        "分間": 1,
+        "時間": 60,
+        "日": 1440,
+        "日間": 1440,
+        "営業日": 1440,
+        "週": 10080,
+        "週間": 10080,
+    },
+    **{
+        "second": 1 / 60,
+        "seconds": 1 / 60,
+        "minute": 1,
+        "minutes": 1,
+        "min": 1,
+        "mins": 1,
+        "hour": 60,
+        "hours": 60,
+    },
     **{"day": 1440, "days": 1440, "week": 10080, "weeks": 10080},
 }
-_MONTHS = {"か月": 1, "ヶ月": 1, "カ月": 1, "ヵ月": 1, "箇月": 1, "月間": 1, "年": 12, "年間": 12, "month": 1, "months": 1, "year": 12, "years": 12}
-_KILO = {"g": ("mass", 1e-3), "kg": ("mass", 1), "kilograms": ("mass", 1), "t": ("mass", 1e3), "mb": ("data", 1), "gb": ("data", 1e3), "tb": ("data", 1e6), "m": ("length", 1), "cm": ("length", 0.01), "km": ("length", 1e3), "mm": ("length", 1e-3)}
-_MONEY = re.compile(rf"(?:([$€£¥])\s?)?{_NUMBER}\s?(千|万|億|thousand|million|billion|k\b)?\s?(円|yen|dollars?|usd|euros?|eur|pounds?|gbp)?")
+_MONTHS = {
+    "か月": 1,
+    "ヶ月": 1,
+    "カ月": 1,
+    "ヵ月": 1,
+    "箇月": 1,
+    "月間": 1,
+    "年": 12,
+    "年間": 12,
+    "month": 1,
+    "months": 1,
+    "year": 12,
+    "years": 12,
+}
+_KILO = {
+    "g": ("mass", 1e-3),
+    "kg": ("mass", 1),
+    "kilograms": ("mass", 1),
+    "t": ("mass", 1e3),
+    "mb": ("data", 1),
+    "gb": ("data", 1e3),
+    "tb": ("data", 1e6),
+    "m": ("length", 1),
+    "cm": ("length", 0.01),
+    "km": ("length", 1e3),
+    "mm": ("length", 1e-3),
+}
+_MONEY = re.compile(
+    rf"(?:([$€£¥])\s?)?{_NUMBER}\s?(千|万|億|thousand|million|billion|k\b)?\s?(円|yen|dollars?|"
+    rf"usd|euros?|eur|pounds?|gbp)?"
+)
 _UNIT = re.compile(
     rf"{_NUMBER}\s?(千|万|億|thousand|million|billion)?[\s-]?"
-    r"(営業日|週間|日間|分間|年間|時間|か月|ヶ月|カ月|ヵ月|箇月|秒|分|日|週|年|kilograms|kg|km/h|km|cm|mm|mb|gb|tb|"
+    r"(営業日|週間|日間|分間|年間|時間|か月|ヶ月|カ月|ヵ月|箇月|秒|分|日|週|年|kilograms|kg|"
+    r"km/h|km|cm|mm|mb|gb|tb|"
     r"(?:business |working )?(?:seconds?|minutes?|mins?|hours?|days?|weeks?|months?|years?)\b|"
     r"%|percent|per cent|割|度|階|(?:st|nd|rd|th)? floor|名|人|回|枚|台|個|文字|歳|件|(?:g|t|m)\b)?"
 )
 _CLOCK = re.compile(
-    r"(午前|午後|朝|夜|夕方|深夜)?\s?(\d{1,2})\s?(?:時(?!間)(?:\s?(\d{1,2})分)?|:(\d{2}))(?!\d)\s?(a\.?m\.?|p\.?m\.?)?|"
-    r"\b(\d{1,2})\s?(a\.?m\b\.?|p\.?m\b\.?)|\b(\d{1,2}) (?:o'clock|in the (morning|afternoon|evening))"
+    r"(午前|午後|朝|夜|夕方|深夜)?\s?(\d{1,2})\s?(?:時(?!間)(?:\s?(\d{1,2})分)?|"
+    r":(\d{2}))(?!\d)\s?(a\.?m\.?|p\.?m\.?)?|"
+    r"\b(\d{1,2})\s?(a\.?m\b\.?|p\.?m\b\.?)|\b(\d{1,2}) (?:o'clock|in the (morning|afternoon|"
+    r"evening))"
 )
 _DATE_JA = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(?:(\d{1,2})日|末(?:日)?)?(?!間)")
 _DAYS_IN = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_MONTH_NAMES = "january february march april may june july august september october november december".split()
+_MONTH_NAMES = (
+    "january february march april may june july august september october november december".split()
+)
 _DATE_EN = re.compile(
-    rf"\b({'|'.join(m[:3] + '(?:' + m[3:] + ')?' for m in _MONTH_NAMES)})\.? (\d{{1,2}})(?:st|nd|rd|th)?\b|"
-    rf"\b(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?({'|'.join(m[:3] + '(?:' + m[3:] + ')?' for m in _MONTH_NAMES)})\b"
+    rf"\b({'|'.join(m[:3] + '(?:' + m[3:] + ')?' for m in _MONTH_NAMES)})\.? (\d{{1,2}})(?:st|"
+    rf"nd|rd|th)?\b|"
+    rf"\b(\d{{1,2}})(?:st|nd|rd|th)? (?:of "
+    rf")?({'|'.join(m[:3] + '(?:' + m[3:] + ')?' for m in _MONTH_NAMES)})\b"
 )
 _DAY_OF_MONTH = re.compile(
-    r"毎月(\d{1,2})日|monthly (?:(\d{1,2})(?:st|nd|rd|th)|(first|1|last|end)\b)|\bon the (\d{1,2})(?:st|nd|rd|th)\b"
+    r"毎月(\d{1,2})日|monthly (?:(\d{1,2})(?:st|nd|rd|th)|(first|1|last|end)\b)|\bon the "
+    r"(\d{1,2})(?:st|nd|rd|th)\b"
 )
 _WEEKDAYS_JA = re.compile(r"([月火水木金土日])曜")
 _WEEKDAYS_EN = re.compile(r"\b(mon|tues?|wed(?:nes)?|thurs?|fri|satur|sun)days?\b")
@@ -130,13 +257,15 @@ def _letter(name: str) -> str:
     return {"thu": "h", "sat": "a", "sun": "u"}.get(name[:3], name[0])
 
 
-def _taken(pattern: re.Pattern[str], text: str, take) -> str:  # type: ignore[no-untyped-def]
+def _taken(pattern: re.Pattern[str], text: str, take: Callable[[re.Match[str]], bool]) -> str:
     return pattern.sub(lambda match: " " if take(match) else match[0], text)
 
 
 def _day_of_month(match: re.Match[str], found: dict[str, set[float]]) -> bool:
     named = match[1] or match[2] or match[4]
-    found["day of month"].add(float(named) if named else (99.0 if match[3] in ("last", "end") else 1.0))
+    found["day of month"].add(
+        float(named) if named else (99.0 if match[3] in ("last", "end") else 1.0)
+    )
     return True
 
 
@@ -162,7 +291,9 @@ def _clock(match: re.Match[str], found: dict[str, set[float]]) -> bool:
     hour = int(match[2] or match[6] or match[8])
     minute = int(match[3] or match[4] or 0)
     half = match[1] or match[5] or match[7] or match[9] or ""
-    late = half in ("午後", "夜", "夕方") or half.startswith("p") or half in ("afternoon", "evening")
+    late = (
+        half in ("午後", "夜", "夕方") or half.startswith("p") or half in ("afternoon", "evening")
+    )
     if late and hour < 12:
         hour += 12
     if half.startswith("a") and hour == 12:

@@ -15,29 +15,85 @@ from knowledge.corpus.amounts import Values, differ, plain_numbers, values
 from knowledge.corpus.sameness import canonical
 
 _NO = re.compile(
-    r"(?<!構い)(?<!かまい)ません|(?<=[されきけかわ])ず(?=[、。に])|(?<![す少])ない(?!ように|よう|方)|なく(?!て(?:は|も)なら)|なし|無し|不可|不要|禁止|禁煙|厳禁|お断り|断って|遠慮|控えて|"
+    r"(?<!構い)(?<!かまい)ません|(?<=[されきけかわ])ず(?=[、。に])|(?<![す少])ない(?!ように|"
+    r"よう|方)|なく(?!て(?:は|も)なら)|なし|無し|不可|不要|禁止|禁煙|厳禁|お断り|断って|遠慮|"
+    r"控えて|"
     r"対象外|無効|いいえ|廃止|認めて(?:おり|い)ま?せん|限ります?|"
     r"\b(?:no|not|never|none|cannot|nobody|without|neither|nor|prohibited|forbidden|banned|unable|"
     r"unavailable|invalid|refused?|declined?|excluded|rejected|n/a|only)\b|n't\b|\bnon-\w+"
 )
 _HARD_NO = re.compile(_NO.pattern.replace("|限ります?", "").replace("|only)", ")"))
 _DOUBLED = re.compile(
-    r"なければな(?:りません|らない)|ないといけ(?:ません|ない)|なくてはな(?:りません|らない)|必要があります|かもしれません|しか(?:でき|あり)ません|"
+    r"なければな(?:りません|らない)|ないといけ(?:ません|ない)|なくてはな(?:りません|らない)|"
+    r"必要があります|かもしれません|しか(?:でき|あり)ません|"
     r"に限りません|\bnot only\b|\bno later than\b|\bno more than\b|\bno less than\b|\bif not\b"
 )
 _YES = re.compile(
-    r"(?:でき|取れ|使え|払え|飼え|持ち込め|受けられ|変えられ|もらえ|られ|え)ます|可能|構いません|かまいません|よい|あります|必要|認め(?:られ|てい)|許可|対応してい|"
-    r"\b(?:yes|can|may|allowed|possible|available|welcome|permitted|included|accepted|covered|required|must|mandatory|has to|have to|sold|welcome)\b|^はい"
+    r"(?:でき|取れ|使え|払え|飼え|持ち込め|受けられ|変えられ|もらえ|られ|え)ます|可能|"
+    r"構いません|かまいません|よい|あります|必要|認め(?:られ|てい)|許可|対応してい|"
+    r"\b(?:yes|can|may|allowed|possible|available|welcome|permitted|included|accepted|covered|"
+    r"required|must|mandatory|has to|have to|sold|welcome)\b|^はい"
 )
 _OPPOSITES = (
-    *(("当社", "お客様"), ("会社", "各自"), ("会社", "自己"), ("貸主", "借主"), ("売主", "買主"), ("有料", "無料"), ("必須", "任意"), ("義務", "任意"), ("許可", "禁止"), ("必要", "不要"), ("前払い", "後払い")),
-    *(("事前", "事後"), ("含む", "含まない"), ("自動", "手動"), ("必ず", "任意"), ("屋内", "屋外"), ("公開", "非公開")),
-    *(("paid", "unpaid"), ("paid", "free"), ("required", "optional"), ("mandatory", "optional"), ("must", "optional")),
-    *(("allowed", "forbidden"), ("allowed", "prohibited"), ("included", "excluded"), ("open", "closed")),
-    *(("before", "after"), ("indoor", "outdoor"), ("automatic", "manual"), ("public", "private"), ("internal", "external")),
-    *(("refundable", "non-refundable"), ("encrypted", "plain text"), ("offline", "internet connection"), ("free", "costs")),
-    *(("in-house", "outside"), ("optional", "must"), ("full-time", "part-time"), ("increase", "decrease")),
-    *(("welcome", "forbidden"), ("approved", "denied"), ("accepted", "rejected"), ("opened", "sealed")),
+    *(
+        ("当社", "お客様"),
+        ("会社", "各自"),
+        ("会社", "自己"),
+        ("貸主", "借主"),
+        ("売主", "買主"),
+        ("有料", "無料"),
+        ("必須", "任意"),
+        ("義務", "任意"),
+        ("許可", "禁止"),
+        ("必要", "不要"),
+        ("前払い", "後払い"),
+    ),
+    *(
+        ("事前", "事後"),
+        ("含む", "含まない"),
+        ("自動", "手動"),
+        ("必ず", "任意"),
+        ("屋内", "屋外"),
+        ("公開", "非公開"),
+    ),
+    *(
+        ("paid", "unpaid"),
+        ("paid", "free"),
+        ("required", "optional"),
+        ("mandatory", "optional"),
+        ("must", "optional"),
+    ),
+    *(
+        ("allowed", "forbidden"),
+        ("allowed", "prohibited"),
+        ("included", "excluded"),
+        ("open", "closed"),
+    ),
+    *(
+        ("before", "after"),
+        ("indoor", "outdoor"),
+        ("automatic", "manual"),
+        ("public", "private"),
+        ("internal", "external"),
+    ),
+    *(
+        ("refundable", "non-refundable"),
+        ("encrypted", "plain text"),
+        ("offline", "internet connection"),
+        ("free", "costs"),
+    ),
+    *(
+        ("in-house", "outside"),
+        ("optional", "must"),
+        ("full-time", "part-time"),
+        ("increase", "decrease"),
+    ),
+    *(
+        ("welcome", "forbidden"),
+        ("approved", "denied"),
+        ("accepted", "rejected"),
+        ("opened", "sealed"),
+    ),
 )
 _MEANS_THE_SAME = tuple(
     frozenset(group.split("|"))
@@ -46,7 +102,6 @@ _MEANS_THE_SAME = tuple(
         "forbidden|prohibited|banned",
         "can|may|able",
         "allowed|permitted",
-        
         "撮影|写真",
         "申請|届出|届け出",
         "費用|料金|代金",
@@ -56,10 +111,14 @@ _YES_NO = re.compile(r"^(?:(yes|はい|可|○|true)|(no|いいえ|不可|×|fal
 _CONTENT = re.compile(r"[a-z]+|[一-鿿々ァ-ヶー]+")
 _EMPTY = frozenset(
     "the a an is are was be it its they you your we our to of for in on at by and or with from as "
-    "this that can may will should must please there has have not no yes do does did if only also any "
+    "this that can may will should must please there has have not no yes do does did if only "
+    "also any "
     "when while st nd rd th i me my he she his her their them one".split()
 )
-_FILL = re.compile(r"毎週|毎月|所属|連絡|提出|お願い|場合|当社|弊社|方法|窓口|可能|必要|利用|以内|以上|以下|最大|以降")
+_FILL = re.compile(
+    r"毎週|毎月|所属|連絡|提出|お願い|場合|当社|弊社|方法|窓口|可能|必要|利用|以内|以上|以下|"
+    r"最大|以降"
+)
 SHORT, SHORT_LATIN = 18, 60
 """Characters up to which an answer is one thing, so that another thing is another answer."""
 MIDDLE_LATIN = 140
@@ -109,7 +168,12 @@ def _stance(text: str) -> bool | None:
         return bool(match[1])
     first = re.split(r"[。;!]|\.\s", text, maxsplit=1)[0]
     plain = _DOUBLED.sub("必要", first)
-    if not plain.isascii() and (end := plain.rstrip("。!")[-8:]) and not _HARD_NO.search(end) and _YES.search(end):
+    if (
+        not plain.isascii()
+        and (end := plain.rstrip("。!")[-8:])
+        and not _HARD_NO.search(end)
+        and _YES.search(end)
+    ):
         return True
     if _HARD_NO.search(plain):
         return False
@@ -122,9 +186,9 @@ def _is_affirmed(text: str) -> bool:
 
 def _says_yes_or_no(one: str, other: str) -> bool:
     """Whether both answers, or the shorter of them, are no more than a yes or a no."""
-    return any(_YES_NO.match(text) or _HARD_NO.search(_DOUBLED.sub("", text)) for text in (one, other)) or all(
-        len(text) <= SHORT and _YES.search(text) for text in (one, other)
-    )
+    return any(
+        _YES_NO.match(text) or _HARD_NO.search(_DOUBLED.sub("", text)) for text in (one, other)
+    ) or all(len(text) <= SHORT and _YES.search(text) for text in (one, other))
 
 
 def _opposite(one: str, other: str) -> bool:
@@ -141,9 +205,7 @@ def _says(text: str, word: str) -> bool:
     return bool(re.search(rf"(?<![\w-]){word}\b", text)) if word.isascii() else word in text
 
 
-def _other_thing(
-    a: str, b: str, one: str, other: str, mine: Values, theirs: Values
-) -> bool:
+def _other_thing(a: str, b: str, one: str, other: str, mine: Values, theirs: Values) -> bool:
     """Whether two short answers name things that have nothing in common."""
     latin = one.isascii() and other.isascii()
     if max(len(canonical(a)), len(canonical(b))) > (MIDDLE_LATIN if latin else SHORT):
@@ -155,7 +217,11 @@ def _other_thing(
         return False
     shared = sum(_common({thing}, others) for thing in things)
     few = min(len(things), len(others))
-    return shared < FEW * few if latin and few >= 3 and shared else not shared and not _common(things, others)
+    return (
+        shared < FEW * few
+        if latin and few >= 3 and shared
+        else not shared and not _common(things, others)
+    )
 
 
 def _common(one: set[str], other: set[str]) -> bool:
@@ -173,10 +239,12 @@ def _common(one: set[str], other: set[str]) -> bool:
 
 def _initials(short: set[str], long: set[str]) -> bool:
     return any(
-        2 <= len(word) <= 4 and word.isascii() and len(long & set(long)) >= len(word)
+        2 <= len(word) <= 4
+        and word.isascii()
+        and len(long & set(long)) >= len(word)
         and set(word) <= {other[0] for other in long}
         for word in short
-    )  # fmt: skip
+    )
 
 
 def _things(text: str) -> set[str]:
@@ -217,7 +285,12 @@ def _one_thing_changed(one: str, other: str, *, other_values: bool) -> bool | No
             continue
         old = {piece for piece in a[i1:i2] if _is_thing(piece)}
         new = {piece for piece in b[j1:j2] if _is_thing(piece)}
-        if other_values and _figures(a[i1:i2]) and _figures(b[j1:j2]) and _figures(a[i1:i2]) != _figures(b[j1:j2]):
+        if (
+            other_values
+            and _figures(a[i1:i2])
+            and _figures(b[j1:j2])
+            and _figures(a[i1:i2]) != _figures(b[j1:j2])
+        ):
             return True
         if old and new and len(old) <= 3 and len(new) <= 3 and not _common(old, new):
             return True

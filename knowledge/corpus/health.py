@@ -30,7 +30,11 @@ def document_problems(document: Document) -> list[Problem]:
 
 def _with_heading(section: Section) -> str:
     """A section under its own heading, which may say what the text does not."""
-    return "\n".join((f"### {section.headings[-1]}", section.text)) if section.headings else section.text
+    return (
+        "\n".join((f"### {section.headings[-1]}", section.text))
+        if section.headings
+        else section.text
+    )
 
 
 def _named(where: str, headings: Sequence[str], record: str) -> str:
@@ -44,9 +48,7 @@ def text_problems(examples: Sequence[Example]) -> list[Problem]:
     return _found(texts, [example.where for example in examples], asked)
 
 
-def _found(
-    texts: Sequence[str], places: Sequence[str], asked: Sequence[int] = ()
-) -> list[Problem]:
+def _found(texts: Sequence[str], places: Sequence[str], asked: Sequence[int] = ()) -> list[Problem]:
     """One problem for each kind, with every place; texts are searched together, which is faster.
 
     `asked`: how many characters of each text are a question, where a blank belongs to an exam.

@@ -15,7 +15,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from knowledge.corpus.languages import character_counts
 from knowledge.corpus.faults import persons
 from knowledge.corpus.faults.orders import Sign, orders
 from knowledge.corpus.faults.slots import (
@@ -25,6 +24,7 @@ from knowledge.corpus.faults.slots import (
     is_open_slot,
 )
 from knowledge.corpus.faults.words import records, with_words, word_lists
+from knowledge.corpus.languages import character_counts
 from knowledge.corpus.personal import CHECKS as PERSONAL
 from knowledge.corpus.personal import Check, honoured_names
 
@@ -61,7 +61,9 @@ _SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,3}){7,}[^\s|](?![
 _GAP = re.compile(r"[ \u3000]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
 # Numbers in kanji, digit by digit, as phone numbers are written in formal letters.
-_KANJI_NUMBER = re.compile(r"[〇零一二三四五六七八九]{2,4}(?:[-‐―－ー][〇零一二三四五六七八九]{3,4}){2}")
+_KANJI_NUMBER = re.compile(
+    r"[〇零一二三四五六七八九]{2,4}(?:[-‐―－ー][〇零一二三四五六七八九]{3,4}){2}"
+)
 _KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九‐―－ー", "00123456789----")
 _BEFORE, _AFTER, _CONTEXT = 40, 24, 40
 # No finding reaches further than this from the string it needs.
@@ -100,7 +102,7 @@ class Pattern:
 def patterns() -> tuple[Pattern, ...]:
     """All patterns, compiled once."""
     own = tomllib.loads(files("knowledge.corpus").joinpath("patterns.toml").read_text("utf-8"))
-    read = [(raw, {}) for raw in own["pattern"]]
+    read: list[tuple[Mapping[str, Any], Mapping[str, str]]] = [(raw, {}) for raw in own["pattern"]]
     for name in FAULTS:
         read += [(raw, word_lists(name)) for raw in records(name)["pattern"]]
     return tuple(_pattern(raw, lists) for raw, lists in read)
@@ -179,7 +181,9 @@ def folded_text(text: str) -> str:
     return text
 
 
-def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iterator[tuple[Pattern, Hit]]:
+def _all(
+    folded: str, lowered: str, distinct: str, kinds: Sequence[str]
+) -> Iterator[tuple[Pattern, Hit]]:
     windows: list[tuple[int, str]] | None = None
     # Most needs hold a character that stands nowhere in the text: no search is cheaper than none.
     characters = set(distinct), set(distinct.lower())

@@ -13,15 +13,18 @@ Check = Callable[[str, str, str], bool]
 HONORIFICS = ("様", "さん", "さま", "氏", "くん", "君", "殿", "先生")
 _NOT_DIGITS = re.compile(r"\D")
 _NUMBERED = re.compile(
-    r"(?i)(?:注文|伝票|受付|管理|品目|商品|製造|契約|請求|見積|追跡|お問い?合わせ|製品|資産|顧客|会員|"
+    r"(?i)(?:注文|伝票|受付|管理|品目|商品|製造|契約|請求|見積|追跡|お問い?合わせ|製品|資産|"
+    r"顧客|会員|"
     r"登録|整理|シリアル|JAN|ISBN|order|invoice|ticket|tracking|serial|part|case|ref)\w*"
     r"\s?(?:番号|No\.?|コード|number|id|code|#)?\s?[:：は#]?\s*$"
 )
 _MY_NUMBER = re.compile(r"マイナンバー|個人番号|my\s?number|individual number", re.IGNORECASE)
 _CARD_PREFIX = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6011|65|62|36|38|30[0-5]")
 _PLAIN_WORDS = re.compile(
-    r"(?i)^(?:required|optional|policy|reset|resets|change|changes|changed|example|string|none|null|"
-    r"true|false|protected|manager|field|here|must|should|cannot|hunter2?x?|[*x•.＊]+|.*\*{3,}.*)[.,。]?$"
+    r"(?i)^(?:required|optional|policy|reset|resets|change|changes|changed|example|string|"
+    r"none|null|"
+    r"true|false|protected|manager|field|here|must|should|cannot|hunter2?x?|[*x•.＊]+|"
+    r".*\*{3,}.*)[.,。]?$"
 )
 _TITLE_WORDS = {"President", "Chairman", "Speaker", "Chair", "Director", "Right", "Wrong", "Of"}
 

@@ -18,47 +18,64 @@ NEAR = 90
 _AROUND = 60
 # Sentences that speak about such text: rules for staff, lessons, reports.
 _ABOUT = re.compile(
-    r"(?:のような|といった|などの?|という)(?:文|指示|メッセージ|言葉|表現|攻撃|書き込み)|報告し(?!て「)|通報|"
+    r"(?:のような|といった|などの?|という)(?:文|指示|メッセージ|言葉|表現|攻撃|書き込み)|"
+    r"報告し(?!て「)|通報|"
     r"インジェクション|攻撃(?:の)?例|例[:：]|ウイルス|おそれ(?:が|の)|(?<!こ)とは(?:何|、)|"
     r"(?i:\b(?:such as|e\.g\.|for example|report(?: any| such) |prompt injection|phrases? like|"
     r"texts? like|attack(?:er|s)?\b|never type|phishing|malicious|can be tricked|hidden text in)\b)"
 )
 _QUOTES = re.compile(r"[「『\"'“‘`]\s*$")
 _DENIED = re.compile(
-    r"(?i:\b(?:do not|don'?t|never|must not|should not|cannot|may not|who can|how (?:do|can|to)|please do not)\s+)$"
+    r"(?i:\b(?:do not|don'?t|never|must not|should not|cannot|may not|who can|how (?:do|can|"
+    r"to)|please do not)\s+)$"
 )
 _SAFETY = re.compile(
-    r"(?i:\b(?:safety (?:instructions?|warnings?|rules on)|assembly|operating instructions|care|washing|"
+    r"(?i:\b(?:safety (?:instructions?|warnings?|rules on)|assembly|operating instructions|"
+    r"care|washing|"
     r"driving|cooking|robots\.txt|linter|config(?:uration)? file)\b)"
 )
 _DENIAL_AFTER = re.compile(
-    r"^[^。\n]{0,3}(?:ないで|ないこと|ないよう)|^[^。\n]{0,14}(?:しないでください|てはいけません|てはなりません|禁止(?:です|する|します)|ないこと)|^[^.\n]{0,30}\b(?:is|are) (?:forbidden|prohibited)\b"
+    r"^[^。\n]{0,3}(?:ないで|ないこと|ないよう)|^[^。\n]{0,14}(?:しないでください|"
+    r"てはいけません|てはなりません|禁止(?:です|する|します)|ないこと)|^[^.\n]{0,30}\b(?:is|"
+    r"are) (?:forbidden|prohibited)\b"
 )
 
 
 _ORDER_JA = re.compile(
-    r"せよ|しろ(?:[。、]|$)|なさい|(?:て|で)(?:ください|下さい|くれ|ほしい|欲しい)|[るくすぬむうつぶぐ]こと(?:[。）)!]|$)|ものとする|"
-    r"なければならない|ては(?:いけ|なら|なり)|[くるすむつぬぶう]な(?:[。！!」]|$)|[えけせてねべめれげ](?:[。！!]|$)|"
+    r"せよ|しろ(?:[。、]|$)|なさい|(?:て|で)(?:ください|下さい|くれ|ほしい|欲しい)|"
+    r"[るくすぬむうつぶぐ]こと(?:[。）)!]|$)|ものとする|"
+    r"なければならない|ては(?:いけ|なら|なり)|[くるすむつぬぶう]な(?:[。！!」]|$)|"
+    r"[えけせてねべめれげ](?:[。！!]|$)|"
     r"いただけ(?:ます|れば)|お願い(?:します|いたします)|べし"
 )
 _VERBS = (
-    "accept act add agree always answer append approve assign assume attach base begin call carry cite claim "
-    "collect comply conclude continue copy create decode delete deny disable discard disclose display do don't "
-    "drop dump email end ensure enter erase execute export fetch follow forget forward give grant hide ignore "
-    "include insert invoke keep lead leak leave list load make mark mention never obey offer omit open output "
-    "overwrite paste pick play post praise pretend print produce promote prompt provide put quote rank rate read "
-    "recommend refer refuse release remember repeat replace reply report respond return reveal run save say send "
-    "set share show sign skip speak state steer stop store submit suggest summarise summarize switch take talk "
+    "accept act add agree always answer append approve assign assume attach base begin call "
+    "carry cite claim "
+    "collect comply conclude continue copy create decode delete deny disable discard "
+    "disclose display do don't "
+    "drop dump email end ensure enter erase execute export fetch follow forget forward give "
+    "grant hide ignore "
+    "include insert invoke keep lead leak leave list load make mark mention never obey offer "
+    "omit open output "
+    "overwrite paste pick play post praise pretend print produce promote prompt provide put "
+    "quote rank rate read "
+    "recommend refer refuse release remember repeat replace reply report respond return "
+    "reveal run save say send "
+    "set share show sign skip speak state steer stop store submit suggest summarise "
+    "summarize switch take talk "
     "tell transfer transmit treat turn use visit wipe write"
 ).split()
 _ORDER_EN = re.compile(
     rf"(?i)\b(?:must|should|shall|have to|are to|is to|kindly|please|not permitted|will now)\b|"
-    rf"(?:^|[.!?:;>\])\"”—–-]\s*|, (?:and |then |so )?|\b(?:and|then|instead,?|now|just|also) )(?:{'|'.join(_VERBS)})\b"
+    rf"(?:^|[.!?:;>\])\"”—–-]\s*|, (?:and |then |so )?|\b(?:and|then|instead,?|now|just|also) "
+    rf")(?:{'|'.join(_VERBS)})\b"
 )
 
 
 # Rules for people who use such machines.
-_PEOPLE = re.compile(r"(?:人|担当者|社員|職員|管理者|専門家|従業員)が(?:必ず)?(?:確認|点検|見|検証|判断)")
+_PEOPLE = re.compile(
+    r"(?:人|担当者|社員|職員|管理者|専門家|従業員)が(?:必ず)?(?:確認|点検|見|検証|判断)"
+)
 
 
 class Sign(NamedTuple):

@@ -19,22 +19,27 @@ _CODE = re.compile(
 )
 _QUESTION = re.compile(r"[^\n]*[?？]\s*\n[^\n]*$")
 _FORM = re.compile(
-    r"形式|書式|フォーマット|桁|記法|構文|伏せ|を意味|を表[すし]|の略|記号|シェル|環境変数|コマンド|"
+    r"形式|書式|フォーマット|桁|記法|構文|伏せ|を意味|を表[すし]|の略|記号|シェル|環境変数|"
+    r"コマンド|"
     r"(?i:\b(?:format|syntax|pattern|notation|written as|stands for|means|in the form|"
-    r"chromosome\w*|roman|shell|environment variable|variables?|placeholder attribute|super bowl|abbreviat\w+)\b)"
+    r"chromosome\w*|roman|shell|environment variable|variables?|placeholder attribute|super "
+    r"bowl|abbreviat\w+)\b)"
 )
 # What is named in brackets because it can be pressed or opened.
 _SCREEN = re.compile(
-    r"^\s*(?:ボタン|キー|メニュー|タブ|欄|画面|アイコン|ダイアログ|ウィンドウ|リンクを|項目|列|セル|シート|"
+    r"^\s*(?:ボタン|キー|メニュー|タブ|欄|画面|アイコン|ダイアログ|ウィンドウ|リンクを|項目|"
+    r"列|セル|シート|"
     r"チェック|をクリック|をタップ|を選|を押|から|タグ|要素|属性|[-–>→»≫]\s?[\[「【]|"
     r"(?i:button|key|menu|tab|field|column|screen|icon|dialog|tag|element|attribute|option)\b)"
 )
 _PRESS = re.compile(
-    r"(?i)(?:\b(?:click|press|select|choose|tap|open|hit|go to|under)(?: the| on)?|クリック|[-–>→]|[\])】」]\+?)\s*$"
+    r"(?i)(?:\b(?:click|press|select|choose|tap|open|hit|go to|under)(?: the| on)?|クリック|"
+    r"[-–>→]|[\])】」]\+?)\s*$"
 )
 _BOX = re.compile(r"(?:^|\n)\s*(?:[-*+]|\d+\.)?\s*$")
 _AFTER_SLOT = re.compile(
-    r"^\s?(?:様|さま|さん|殿|御中|氏|です|は|が|を|に|の|と|へ|で|まで|から|より|宛|も|円|株式会社|支店|"
+    r"^\s?(?:様|さま|さん|殿|御中|氏|です|は|が|を|に|の|と|へ|で|まで|から|より|宛|も|円|"
+    r"株式会社|支店|"
     r"[〔【\[<〈《（(、。,.]|[\]】]|$)"
 )
 _GLOSS = re.compile(r"(?i)^(?:s|es|e\.g\..*|i\.e\..*|sic|\.\.\.|…|\d.*|注\d*|※\d*|[a-z])$")
@@ -58,7 +63,8 @@ _SPOKEN_OF = re.compile(
 _EXAMPLE = re.compile(r"例えば|たとえば|(?i:\be\.g\.)")
 _GENERIC = re.compile(r"[^」\n]{0,30}」(?:など|のよう|といった|という|等|と)")
 _STAGE = re.compile(
-    r"ニュースリリース|ですが|お知らせ|公表|ご案内|連絡します|検討中の|(?:確認|調整|作成|準備|執筆)中[のにはをで](?!つき)|未定(?:です)?が|場合|とき(?:は|に)|"
+    r"ニュースリリース|ですが|お知らせ|公表|ご案内|連絡します|検討中の|(?:確認|調整|作成|準備|"
+    r"執筆)中[のにはをで](?!つき)|未定(?:です)?が|場合|とき(?:は|に)|"
     r"(?i:\bmeans\b|\bstands for\b|\bshort for\b|\bapp\b|\blists?\b)"
 )
 
@@ -71,25 +77,33 @@ def _filled_in() -> dict[str, re.Pattern[str]]:
         "picture": re.compile(rf"(?i)(?:{words['picture']})$"),
         "noun_ja": re.compile(rf"(?:{words['noun_ja']})(?:[①-⑳0-9A-Z]{{1,2}})?$"),
         "noun_en": re.compile(
-            rf"(?i)^(?:(?:the|your|our|a|an|new|full|first|last)\s)?(?:[a-z][\w'’/&-]*[\s_/-]){{0,4}}{nouns}"
+            rf"(?i)^(?:(?:the|your|our|a|an|new|full|first|"
+            rf"last)\s)?(?:[a-z][\w'’/&-]*[\s_/-]){{0,4}}{nouns}"
             rf"(?:\s?\d{{1,2}}|\(s\)|\sin\s[a-z]+|\shere|\sto\s[a-z ]{{2,20}})?$"
-            rf"|^(?:name|number|list|link|date|title|description|type|copy|summary) (?:of|to|for) [a-z ]{{2,40}}$"
+            rf"|^(?:name|number|list|link|date|title|description|type|copy|summary) (?:of|to|"
+            rf"for) [a-z ]{{2,40}}$"
             rf"|^{nouns}(?:[/,]\s?{nouns})+$"
         ),
         "fill_ja": re.compile(
-            rf"^(?:ここ|こちら|ココ)[にへ].*$|(?:を|に|へ|は|が|[一-鿿ァ-ヶー])(?:{words['fill_ja']})"
-            r"(?:し(?:てください|て下さい|ます|て)|する|予定|のこと|すること|願います|してね)?(?:[。!！]*)$|^.{0,14}をここ[にへ]$"
+            rf"^(?:ここ|こちら|ココ)[にへ].*$|(?:を|に|へ|は|が|"
+            rf"[一-鿿ァ-ヶー])(?:{words['fill_ja']})"
+            r"(?:し(?:てください|て下さい|ます|て)|する|予定|のこと|すること|願います|"
+            r"してね)?(?:[。!！]*)$|^.{0,14}をここ[にへ]$"
         ),
         "write_ja": re.compile(
-            rf"(?:を|に)(?:{words['write_ja']}|記載)(?:する|のこと|予定)?$|^(?:ここ|こちら|ココ)[にへ].*$|"
+            rf"(?:を|に)(?:{words['write_ja']}|記載)(?:する|のこと|予定)?$|^(?:ここ|こちら|"
+            rf"ココ)[にへ].*$|"
             rf"(?:挿入|記入|追記|差し替え|記載)予定$"
         ),
         "fill_en": re.compile(
-            rf"(?i)^(?:(?:please|optional)[:,]?\s)?(?:{words['fill_en']})\b[\s:].{{0,60}}$|^optional\b.{{3,60}}$"
+            rf"(?i)^(?:(?:please|optional)[:,]?\s)?(?:{words['fill_en']})\b[\s:].{{0,60}}$|"
+            rf"^optional\b.{{3,60}}$"
         ),
         "pending": re.compile(
-            rf"(?i)^\W*(?:{words['pending_en']})\W*(?:[-–:].*)?$|^(?:tbd|tbc|todo|fixme|wip|to be)\b.*$|"
-            rf"^\W*(?:[一-鿿ァ-ヶー]{{0,6}}(?:は|が)?)?(?:{words['pending_ja']})(?:です|につき.*)?\W*$"
+            rf"(?i)^\W*(?:{words['pending_en']})\W*(?:[-–:].*)?$|^(?:tbd|tbc|todo|fixme|wip|to "
+            rf"be)\b.*$|"
+            rf"^\W*(?:[一-鿿ァ-ヶー]{{0,6}}(?:は|が)?)?(?:{words['pending_ja']})(?:です|"
+            rf"につき.*)?\W*$"
         ),
         "blank": re.compile(r"^[\s_.●○◯〇•・…＿*#?×x✕■□△◇-]{1,24}$", re.IGNORECASE),
         "variable": re.compile(
@@ -116,14 +130,24 @@ def is_bracket_to_fill(found: str, before: str, after: str) -> bool:
         return False
     line_before, line_after = before.rsplit("\n", 1)[-1], after.split("\n", 1)[0]
     judge = {
-        "[": _square, "<": _angle, "{": _brace, "(": _round, "【": _heavy,
-        "「": _quoted, "『": _quoted, "≪": _guillemets, "«": _guillemets,
-    }.get(opening, _drawn)  # fmt: skip
+        "[": _square,
+        "<": _angle,
+        "{": _brace,
+        "(": _round,
+        "【": _heavy,
+        "「": _quoted,
+        "『": _quoted,
+        "≪": _guillemets,
+        "«": _guillemets,
+    }.get(opening, _drawn)
     return judge(inside, line_before, line_after) and is_open_slot(found, before, after)
 
 
 def _asks(inside: str, *kinds: str) -> bool:
-    if re.match(r"(?:別|付|図|表|様式|下|上|右|左)[表図紙]?\d?", inside) and inside[-1:] in "表図紙0123456789":
+    if (
+        re.match(r"(?:別|付|図|表|様式|下|上|右|左)[表図紙]?\d?", inside)
+        and inside[-1:] in "表図紙0123456789"
+    ):
         return False
     forms = _filled_in()
     return any(forms[kind].search(inside) for kind in kinds)
@@ -134,7 +158,9 @@ def _named(inside: str) -> bool:
 
 
 def _square(inside: str, before: str, after: str) -> bool:
-    if after[:1] in ("(", ":", "[") and not after.startswith(": ") or re.search(r"[\w)\]`\\]$", before):
+    if (after[:1] in ("(", ":", "[") and not after.startswith(": ")) or re.search(
+        r"[\w)\]`\\]$", before
+    ):
         # A link, an index; Japanese has no spaces, so there a letter before says nothing.
         if not re.search(r"[ぁ-ヿ一-鿿]$", before) or after.startswith("("):
             return False
@@ -143,7 +169,9 @@ def _square(inside: str, before: str, after: str) -> bool:
     if _asks(inside, "pending", "fill_ja", "fill_en"):
         return True
     if _asks(inside, "blank"):
-        return not (len(inside) < 2 and _BOX.search(before)) and not re.fullmatch(r"\.{2,}|…+|\?+|x?", inside)
+        return not (len(inside) < 2 and _BOX.search(before)) and not re.fullmatch(
+            r"\.{2,}|…+|\?+|x?", inside
+        )
     return _named(inside) or bool(re.fullmatch(r"[A-Z]{2,}(?:[ _-][A-Z]+){1,4}", inside))
 
 
@@ -171,7 +199,9 @@ def _brace(inside: str, before: str, after: str) -> bool:
         return True
     if re.fullmatch(r"\d{1,2}|[A-Za-z_]{2,24}", inside):
         japanese = re.search(r"[ぁ-ヿ一-鿿、。「:]$", before)
-        return bool(japanese or re.match(r"様|さん|円|日|年|月|部|課|です|まで|を|に|の|は|が", after))
+        return bool(
+            japanese or re.match(r"様|さん|円|日|年|月|部|課|です|まで|を|に|の|は|が", after)
+        )
     return False
 
 
@@ -182,11 +212,17 @@ def _round(inside: str, before: str, after: str) -> bool:
         return not re.search(r"(?:用紙|書|欄|票|表)$", before)
     if re.fullmatch(rf"(?i)(?:{_open_words()})\W*", inside):
         return not _STAGE.search(after[:20])
-    if re.match(r"(?i)(?:insert|fill in|to be (?:added|confirmed|inserted|completed|determined)|tbd|tbc|todo|enter|add)(?=\s)", inside):
+    if re.match(
+        r"(?i)(?:insert|fill in|to be (?:added|confirmed|inserted|completed|determined)|tbd|"
+        r"tbc|todo|enter|add)(?=\s)",
+        inside,
+    ):
         return inside.count(" ") < 7 and not re.search(r"(?:^|\W)(?:press|key|button)\b", inside)
     if _asks(inside, "blank"):
         return bool(re.search(r"[_○◯〇●×■□△]{2,}|\s{3,}", inside)) and not re.search("[?…]", inside)
-    if re.fullmatch(r"リンク|URL|(?:画像|写真|図|表|地図)(?:挿入)?", inside) and re.match(r"から|より|を?参照|まで|に記載|[。、]|$", after):
+    if re.fullmatch(r"リンク|URL|(?:画像|写真|図|表|地図)(?:挿入)?", inside) and re.match(
+        r"から|より|を?参照|まで|に記載|[。、]|$", after
+    ):
         return not re.search(r"[一-鿿]$", before)
     alone = bool(re.search(r"(?:^|[:：)]\s?)$", before)) and (
         after.startswith("(") or not after.strip(" 。)")[:1].isalnum()
@@ -210,18 +246,23 @@ def _heavy(inside: str, before: str, after: str) -> bool:
         return False
     if _BOX.search(before):
         whole = not after.strip()
-        return bool((whole and _asks(inside, "picture")) or re.match(r"様|さん|殿|御中|です|株式会社", after))
+        return bool(
+            (whole and _asks(inside, "picture"))
+            or re.match(r"様|さん|殿|御中|です|株式会社", after)
+        )
     return bool(_AFTER_SLOT.match(after)) and not re.match(r"\s*[【\[]", after)
 
 
 def _quoted(inside: str, before: str, after: str) -> bool:
-    return bool(re.match(r"^(?:ここ|こちら|ココ)[にへ].*(?:入力|記入|入り|入る|入れ|書)", inside)) and not re.search(r"と(?:表示|書)", after[:8])
+    return bool(
+        re.match(r"^(?:ここ|こちら|ココ)[にへ].*(?:入力|記入|入り|入る|入れ|書)", inside)
+    ) and not re.search(r"と(?:表示|書)", after[:8])
 
 
 def _guillemets(inside: str, before: str, after: str) -> bool:
-    return bool(re.fullmatch(r"[A-Za-z_]{2,24}(?: [A-Za-z]{2,12})?", inside) and not inside.islower()) or (
-        len(inside) < 12 and _named(inside)
-    )
+    return bool(
+        re.fullmatch(r"[A-Za-z_]{2,24}(?: [A-Za-z]{2,12})?", inside) and not inside.islower()
+    ) or (len(inside) < 12 and _named(inside))
 
 
 def _drawn(inside: str, before: str, after: str) -> bool:
@@ -237,14 +278,20 @@ def is_hidden_value(found: str, before: str, after: str) -> bool:
         return False
     if _SPOKEN_OF.search(line_before[-10:]) and "は" not in line_before[-3:]:
         return False
-    if _EXAMPLE.search(line_before) or _GENERIC.match(line_after) and "「" in line_before:
+    if _EXAMPLE.search(line_before) or (_GENERIC.match(line_after) and "「" in line_before):
         return False
     sign = found[:1]
     if sign in "☆★※■□◆◇●▲×✕" and len(set(found)) == 1 and len(found) > 1:
         return _is_no_decoration(found, line_before, line_after)
     if sign in "○◯〇◎△" and len(set(found)) == 1 and len(found) > 1:
-        joined = re.match(r"\s?[一-鿿ぁ-ヿA-Za-z0-9(（「」『』）)。、.,/&・~～〜:@○◯〇◎△-]|$|\s", line_after)
-        return bool(joined) and not re.match(r"\s?[○◯〇◎△×]", line_after) and not re.search(r"[一二三四五六七八九]$", line_before)
+        joined = re.match(
+            r"\s?[一-鿿ぁ-ヿA-Za-z0-9(（「」『』）)。、.,/&・~～〜:@○◯〇◎△-]|$|\s", line_after
+        )
+        return (
+            bool(joined)
+            and not re.match(r"\s?[○◯〇◎△×]", line_after)
+            and not re.search(r"[一二三四五六七八九]$", line_before)
+        )
     return True
 
 
@@ -254,7 +301,9 @@ def _is_no_decoration(found: str, before: str, after: str) -> bool:
         return False
     if found[0] in after[1:] and not re.match(rf"\s?(?:{units})", after):
         return False
-    if re.match(rf"(?:{units}|公園|\.co|\.jp|\.com|さん|まで|です|から|課|の|に|を|は|が|、)", after):
+    if re.match(
+        rf"(?:{units}|公園|\.co|\.jp|\.com|さん|まで|です|から|課|の|に|を|は|が|、)", after
+    ):
         return True
     return bool(_UNITS_BEFORE.search(before)) and not re.match(r"\s?[一-鿿ぁ-ヿ]{3}", after)
 
