@@ -9,17 +9,46 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from knowledge.corpus.faults import persons
+from knowledge.corpus.faults.orders import Sign, orders
+from knowledge.corpus.faults.slots import (
+    is_bracket_to_fill,
+    is_hidden_value,
+    is_note,
+    is_open_slot,
+)
+from knowledge.corpus.faults.words import records, with_words, word_lists
 from knowledge.corpus.languages import character_counts
-from knowledge.corpus.personal import CHECKS, honoured_names
+from knowledge.corpus.personal import CHECKS as PERSONAL
+from knowledge.corpus.personal import Check, honoured_names
 
 ORDERS = "instruction-like-text"
 KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
+FAULTS = ("slots.toml", "orders.toml", "identity.toml")
+"""Files of patterns in the room `faults`, beside patterns.toml."""
+CHECKS: Mapping[str, Check] = PERSONAL | {
+    check.__name__: check
+    for check in (
+        is_open_slot,
+        is_bracket_to_fill,
+        is_hidden_value,
+        is_note,
+        persons.is_personal_mail,
+        persons.is_private_phone,
+        persons.is_private_place,
+        persons.is_labelled_name,
+        persons.is_full_name,
+        persons.is_english_name,
+        persons.is_id,
+        persons.is_public_ip,
+    )
+}
 MASKED = ("personal-data", "secret")
 """Kinds whose findings no output shows."""
 # Full-width ASCII, the ideographic space and the hyphens people type; one for one, so that places
@@ -28,9 +57,14 @@ _FOLD = {0xFF01 + i: 0x21 + i for i in range(94)}
 _FOLD |= {0x3000: 0x20, 0x2010: 0x2D, 0x2011: 0x2D, 0x2012: 0x2D, 0x2013: 0x2D, 0x2212: 0x2D}
 _DIGIT_RUN = re.compile(r"\d[\d\-()\s./+ー―—ｰ]{2,}\d|\d{4,}")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e"
-_SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,2}){7,}[^\s|](?![^\s])")
+_SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,3}){7,}[^\s|](?![^\s])")
 _GAP = re.compile(r"[ \u3000]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
+# Numbers in kanji, digit by digit, as phone numbers are written in formal letters.
+_KANJI_NUMBER = re.compile(
+    r"[〇零一二三四五六七八九]{2,4}(?:[-‐―－ー][〇零一二三四五六七八九]{3,4}){2}"
+)
+_KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九‐―－ー", "00123456789----")
 _BEFORE, _AFTER, _CONTEXT = 40, 24, 40
 # No finding reaches further than this from the string it needs.
 _REACH = 160
@@ -43,6 +77,7 @@ class Hit(NamedTuple):
     name: str
     start: int
     end: int
+    cloze: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +91,36 @@ class Pattern:
     ignores_case: bool
     digits: bool
     check: str | None
+    cloze: bool = False
+    """Whether exam questions have this form too."""
+    signal: str = ""
+    weight: int = 0
+    """What kind of sign of an order it is, and how much it weighs (orders.toml)."""
 
 
 @cache
 def patterns() -> tuple[Pattern, ...]:
     """All patterns, compiled once."""
-    text = files("knowledge.corpus").joinpath("patterns.toml").read_text("utf-8")
-    return tuple(
-        Pattern(
-            raw["kind"],
-            raw["name"],
-            re.compile(_scoped(raw["regex"]), re.MULTILINE if raw.get("multiline") else 0),
-            tuple(raw.get("needs", ())),
-            "(?i" in raw["regex"],
-            raw.get("digits", False),
-            raw.get("check"),
-        )
-        for raw in tomllib.loads(text)["pattern"]
+    own = tomllib.loads(files("knowledge.corpus").joinpath("patterns.toml").read_text("utf-8"))
+    read: list[tuple[Mapping[str, Any], Mapping[str, str]]] = [(raw, {}) for raw in own["pattern"]]
+    for name in FAULTS:
+        read += [(raw, word_lists(name)) for raw in records(name)["pattern"]]
+    return tuple(_pattern(raw, lists) for raw, lists in read)
+
+
+def _pattern(raw: Mapping[str, Any], lists: Mapping[str, str]) -> Pattern:
+    regex = with_words(raw["regex"], lists)
+    return Pattern(
+        raw["kind"],
+        raw["name"],
+        re.compile(_scoped(regex), re.MULTILINE if raw.get("multiline") else 0),
+        tuple(raw.get("needs", ())),
+        "(?i" in regex,
+        raw.get("digits", False),
+        raw.get("check"),
+        raw.get("cloze", False),
+        raw.get("signal", ""),
+        raw.get("weight", 0),
     )
 
 
@@ -85,15 +133,21 @@ def _scoped(regex: str) -> str:
     return "|".join(plain)
 
 
-def scan(text: str, kinds: Sequence[str] = KINDS) -> list[Hit]:
+def scan(text: str, kinds: Sequence[str] = KINDS, *, veiled: bool = False) -> list[Hit]:
     """Everything found in `text`, in order; of two findings that overlap the longer one."""
     folded = folded_text(text)
     lowered = folded.lower()
     distinct = "".join(character_counts(text)).translate(_FOLD)
-    found = list(_all(folded, lowered, distinct, kinds))
+    found, signs = [], []
+    for pattern, hit in _all(folded, lowered, distinct, kinds):
+        if pattern.signal:
+            signs.append(Sign(pattern.signal, pattern.name, pattern.weight, hit.start, hit.end))
+        else:
+            found.append(hit)
+    told = [Hit(ORDERS, *order) for order in orders(folded, signs, veiled=veiled)]
     if "personal-data" in kinds:
         found += [Hit("personal-data", "name", *place) for place in honoured_names(folded)]
-    return _apart(found)
+    return sorted([*_apart(found), *_apart(told)], key=lambda hit: hit.start)
 
 
 def masked(text: str) -> str:
@@ -127,7 +181,9 @@ def folded_text(text: str) -> str:
     return text
 
 
-def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iterator[Hit]:
+def _all(
+    folded: str, lowered: str, distinct: str, kinds: Sequence[str]
+) -> Iterator[tuple[Pattern, Hit]]:
     windows: list[tuple[int, str]] | None = None
     # Most needs hold a character that stands nowhere in the text: no search is cheaper than none.
     characters = set(distinct), set(distinct.lower())
@@ -138,7 +194,7 @@ def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iter
         if pattern.digits:
             windows = _windows(folded) if windows is None else windows
             for offset, window in windows:
-                yield from _matches(pattern, window, offset)
+                yield from ((pattern, hit) for hit in _matches(pattern, window, offset))
         else:
             where = lowered if pattern.ignores_case else folded
             for need in pattern.needs:
@@ -148,7 +204,7 @@ def _all(folded: str, lowered: str, distinct: str, kinds: Sequence[str]) -> Iter
                     needed[key] = _places(need, where) if there else []
             found = [(need, needed[need, pattern.ignores_case]) for need in pattern.needs]
             for start, end in _around(found):
-                yield from _matches(pattern, folded, 0, start, end)
+                yield from ((pattern, hit) for hit in _matches(pattern, folded, 0, start, end))
 
 
 def _places(need: str, text: str) -> list[int]:
@@ -178,6 +234,8 @@ def _around(found: Sequence[tuple[str, Sequence[int]]]) -> list[list[int]]:
 
 def _windows(folded: str) -> list[tuple[int, str]]:
     """Stretches around runs of digits, hyphens of all kinds between digits made plain."""
+    if "九" in folded or "〇" in folded:
+        folded = _KANJI_NUMBER.sub(lambda match: match[0].translate(_KANJI_DIGITS), folded)
     spans: list[list[int]] = []
     for run in _DIGIT_RUN.finditer(folded):
         start, end = max(0, run.start() - _BEFORE), min(len(folded), run.end() + _AFTER)
@@ -199,7 +257,7 @@ def _matches(
             before = text[max(0, start - _CONTEXT) : start]
             if not check(match[group], before, text[end : end + _CONTEXT]):
                 continue
-        yield Hit(pattern.kind, pattern.name, start + offset, end + offset)
+        yield Hit(pattern.kind, pattern.name, start + offset, end + offset, pattern.cloze)
 
 
 def _apart(found: Sequence[Hit]) -> list[Hit]:

@@ -13,15 +13,18 @@ Check = Callable[[str, str, str], bool]
 HONORIFICS = ("様", "さん", "さま", "氏", "くん", "君", "殿", "先生")
 _NOT_DIGITS = re.compile(r"\D")
 _NUMBERED = re.compile(
-    r"(?i)(?:注文|伝票|受付|管理|品目|商品|製造|契約|請求|見積|追跡|お問い?合わせ|製品|資産|顧客|会員|"
+    r"(?i)(?:注文|伝票|受付|管理|品目|商品|製造|契約|請求|見積|追跡|お問い?合わせ|製品|資産|"
+    r"顧客|会員|"
     r"登録|整理|シリアル|JAN|ISBN|order|invoice|ticket|tracking|serial|part|case|ref)\w*"
     r"\s?(?:番号|No\.?|コード|number|id|code|#)?\s?[:：は#]?\s*$"
 )
 _MY_NUMBER = re.compile(r"マイナンバー|個人番号|my\s?number|individual number", re.IGNORECASE)
 _CARD_PREFIX = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6011|65|62|36|38|30[0-5]")
 _PLAIN_WORDS = re.compile(
-    r"(?i)^(?:required|optional|policy|reset|resets|change|changes|changed|example|string|none|null|"
-    r"true|false|protected|manager|field|here|must|should|cannot|hunter2?x?|[*x•.＊]+|.*\*{3,}.*)[.,。]?$"
+    r"(?i)^(?:required|optional|policy|reset|resets|change|changes|changed|example|string|"
+    r"none|null|"
+    r"true|false|protected|manager|field|here|must|should|cannot|hunter2?x?|[*x•.＊]+|"
+    r".*\*{3,}.*)[.,。]?$"
 )
 _TITLE_WORDS = {"President", "Chairman", "Speaker", "Chair", "Director", "Right", "Wrong", "Of"}
 
@@ -83,8 +86,13 @@ def is_iban(found: str, before: str, after: str) -> bool:
     return int("".join(str(int(c, 36)) for c in turned)) % 97 == 1
 
 
+_OPEN_LINE = re.compile(r"フリーダイヤル|コールセンター|ヘルプデスク")
+
+
 def is_japanese_phone(found: str, before: str, after: str) -> bool:
     """Ten or eleven digits as Japan hands them out, not a part number or a date."""
+    if _OPEN_LINE.search(before[-12:]):
+        return False
     number = digits(found)
     if number.startswith("81") and "+81" in found:
         number = "0" + number[2:].removeprefix("0")
@@ -138,12 +146,14 @@ def honoured_names(text: str) -> Iterator[tuple[int, int]]:
     for honorific in HONORIFICS:
         at = text.find(honorific)
         while at >= 0:
-            start = _name_before(text, at)
-            if start is not None:
+            # 様々 and さまざま are no honorifics.
+            start = None if text[at : at + 3] in _VARIOUS else _name_before(text, at)
+            if start is not None and text[at : at + 2] != "様々":
                 yield start, at + len(honorific)
             at = text.find(honorific, at + 1)
 
 
+_VARIOUS = ("さまざ",)
 _KANJI = re.compile(r"[一-鿿々ヶ]")
 _GIVEN = re.compile(r"[一-鿿々ヶぁ-んァ-ヶー]")
 
@@ -174,47 +184,7 @@ def _name_before(text: str, end: int) -> int | None:
     return None
 
 
-# Sentences that speak about such text: rules for staff, lessons, reports.
-_ABOUT = re.compile(
-    r"(?:のような|といった|などの?|という)(?:文|指示|メッセージ|言葉|表現|攻撃|書き込み)|報告し|通報|"
-    r"インジェクション|攻撃(?:の)?例|例[:：]|してはいけません|(?i:\b(?:such as|e\.g\.|for example|"
-    r"report(?: any| such)?|prompt injection|phrases? like|texts? like|attack(?:er|s)?|never type|"
-    r"phishing|malicious)\b)"
-)
-_QUOTES = re.compile(r"[「『\"'“‘`]\s*$")
-
-
-_DENIED = re.compile(r"(?i:\b(?:do not|don'?t|never|must not|should not|cannot)\s+)$")
-_SAFETY = re.compile(r"(?i:\b(?:safety|warning|assembly|operating|care|washing|driving|cooking)\b)")
-
-
-def speaks_to_a_model(found: str, before: str, after: str) -> bool:
-    """An order to a model, and not a sentence that quotes one to warn of it."""
-    if _DENIED.search(before) or _SAFETY.search(found):
-        return False
-    quoted = bool(_QUOTES.search(before[-3:]))
-    return not (_ABOUT.search(before) or (quoted and _ABOUT.search(after)))
-
-
-# Signs of code, and of sentences that explain a form: there a slot is what it says.
-_CODE = re.compile(
-    r"[=;]\s*$|[\w\])]\s*=\s*|print|def |return|f[\"']|\$ |\bformat\(|^\s*[>$]|[\"'`]\s*$"
-)
-_FORM = re.compile(
-    r"形式|書式|フォーマット|桁|記法|構文|(?i:\b(?:format|syntax|pattern|notation|written as)\b)"
-)
-
-
-def is_open_slot(found: str, before: str, after: str) -> bool:
-    """A slot in a sentence for people, not in code or in a rule about forms."""
-    line_before, line_after = before.rsplit("\n", 1)[-1], after.split("\n", 1)[0]
-    if _FORM.search(line_before) or _FORM.search(line_after):
-        return False
-    quoted = line_after[:1] in ("`", "'", '"') or line_before[-1:] == "`"
-    return not (quoted or _CODE.search(line_before))
-
-
-CHECKS: Mapping[str, Check] = {
+CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
         is_my_number,
@@ -224,7 +194,5 @@ CHECKS: Mapping[str, Check] = {
         looks_secret,
         is_person,
         is_japanese_name,
-        speaks_to_a_model,
-        is_open_slot,
     )
 }

@@ -126,8 +126,9 @@ _EMPTY_WORDS = frozenset(
     "a an the please kindly could can would you tell me us i we to do does did is are was be of "
     "for in on at my our your his her their it this that hi hello hey dear thanks thank and or so "
     "just what's what whats how's hows i'm im i'd id know want need like also really actually ok "
-    "well sir madam team there".split()
+    "well sir madam team there during".split()
 )
+_CONTRACTED = re.compile(r"\b(what|when|where|who|how)'s\b")
 _MOST_CHANGED = 0.45
 # One word in kanji or in kana: 必要 and ひつよう.
 _KANJI = re.compile(r"[一-鿿々]{1,3}")
@@ -265,6 +266,7 @@ def _same_words(a: str, b: str) -> bool:
 def _said_words(text: str) -> list[str]:
     plain = _bare(" ".join(unicodedata.normalize("NFKC", text).lower().split()))
     plain = plain.replace("’", "'")
+    plain = _CONTRACTED.sub(r"\1 is", plain)
     plain = plain.replace("cannot", "can not").replace("can't", "can not").replace("n't", " not")
     return [word for word in _LATIN_WORD.findall(plain) if word[0].isalnum()]
 
