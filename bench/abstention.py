@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from advisor.session import Session
 from bench.machine import save
-from executors.evaluate.statistics import mean_interval, wilson
+from bench.shares import share
+from executors.evaluate.statistics import mean_interval
 from executors.rag.abstain import Weights, calibrate, risk_coverage
 from executors.rag.embed import Embedder, choose, open_embedder
 from executors.rag.evidence import evidence
@@ -43,6 +44,8 @@ SETS: Mapping[str, tuple[str, str]] = {
     "handbook_18f": ("en", "faq_dev.jsonl"),
     "jsquad": ("ja", "qa_dev.jsonl"),
 }
+ASKED_FROM = {**SETS, "lawqa_jp": ("ja", "qa_dev.jsonl")}
+"""Whose questions are asked of the other corpora."""
 OWN, SAME_LANGUAGE, OTHER_LANGUAGE = 120, 25, 8
 """Questions drawn of a corpus itself, and of each other corpus in its language or another."""
 RIDGE = 30.0
@@ -74,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     embedder = open_embedder(choose("starter").id, Session(plain=True, offline=True))
     names = options.sets.split(",")
-    asked = {name: rows(name, options.data, names, embedder) for name in names}
+    asked = {name: rows(name, options.data, embedder) for name in names}
     print(report(asked, fit_record=options.fit))
 
 
@@ -89,7 +92,7 @@ def report(asked: Mapping[str, Sequence[Row]], *, fit_record: bool) -> Path:
     return save("abstention", figures)
 
 
-def rows(name: str, data: Path, names: Sequence[str], embedder: Embedder) -> list[Row]:
+def rows(name: str, data: Path, embedder: Embedder) -> list[Row]:
     """Every question asked of one corpus, with what it is and its signs."""
     index = build_index(
         read(data / name / "corpus.jsonl").documents,
@@ -98,15 +101,13 @@ def rows(name: str, data: Path, names: Sequence[str], embedder: Embedder) -> lis
         overlap_tokens=int(DEFAULTS["rag.chunk_overlap_tokens"]),
         ram_bytes=psutil.virtual_memory().total,
     )
-    return asked_of(name, index, data, names, embedder)
+    return asked_of(name, index, data, embedder)
 
 
-def asked_of(
-    name: str, index: RagIndex, data: Path, names: Sequence[str], embedder: Embedder
-) -> list[Row]:
+def asked_of(name: str, index: RagIndex, data: Path, embedder: Embedder) -> list[Row]:
     retriever = Retriever(index, embedder, "hybrid")
     found = []
-    for kind, question, documents in questions(name, data, names):
+    for kind, question, documents in questions(name, data):
         search = without(retriever, documents) if kind == "left_out" else retriever
         hits = search.find([question])[0]
         shown = {hit.chunk.doc_id for hit in distinct(hits.hits, int(DEFAULTS["rag.top_k"]))}
@@ -116,22 +117,20 @@ def asked_of(
     return found
 
 
-def questions(
-    name: str, data: Path, names: Sequence[str]
-) -> list[tuple[str, str, Sequence[str]]]:
+def questions(name: str, data: Path) -> list[tuple[str, str, Sequence[str]]]:
     """Kind, text and gold documents of everything asked of one corpus."""
     draw = random.Random(0)
-    loaded = {n: _load(data / n / SETS[n][1]) for n in names}
+    loaded = {n: _load(data / n / file) for n, (_, file) in ASKED_FROM.items()}
     answerable = [q for q in loaded[name] if q.get("answerable", True) and q["doc_ids"]]
-    own = draw.sample(answerable, min(OWN, len(answerable)))
+    own = answerable if len(answerable) <= OWN else draw.sample(answerable, OWN)
     asked = [("own", q["question"], q["doc_ids"]) for q in own]
     asked += [("left_out", q["question"], q["doc_ids"]) for q in own]
     asked += [
         ("unanswerable", q["question"], ()) for q in loaded[name] if not q.get("answerable", True)
     ]
-    for other in names:
+    for other, (language, _) in ASKED_FROM.items():
         if other != name:
-            same = SETS[other][0] == SETS[name][0]
+            same = language == SETS[name][0]
             pool = [q["question"] for q in loaded[other] if q["doc_ids"]]
             chosen = draw.sample(pool, min(SAME_LANGUAGE if same else OTHER_LANGUAGE, len(pool)))
             asked += [("foreign", question, ()) for question in chosen]
@@ -152,9 +151,7 @@ def fit(asked: Sequence[Row], signs: Sequence[str]) -> Weights:
     counts: dict[tuple[str, str], int] = {}
     for row in having:
         counts[row["set"], row["kind"]] = counts.get((row["set"], row["kind"]), 0) + 1
-    each = np.array(
-        [_PER_PART * _PARTS[r["kind"]] / counts[r["set"], r["kind"]] for r in having]
-    )
+    each = np.array([_PER_PART * _PARTS[r["kind"]] / counts[r["set"], r["kind"]] for r in having])
     ridge = np.diag([*[RIDGE] * len(signs), 1e-6])
     beta: NDArray[np.float64] = np.zeros(len(signs) + 1)
     for _ in range(50):
@@ -181,7 +178,6 @@ def cross_fitted(asked: Mapping[str, Sequence[Row]], signs: Sequence[str]) -> di
         confidences[name] = _confidences(model, asked[name])
         defaults[name] = default_line([_confidences(model, asked[o]) for o in asked if o != name])
     record = {name: _figures(confidences[name], defaults[name]) for name in asked}
-    kinds = ("own", "unanswerable", "foreign", "left_out")
     record["all sets"] = {"at_coverage_0.7": _pooled(list(confidences.values()))}
     for language in ("ja", "en"):
         own = [confidences[name] for name in asked if SETS[name][0] == language]
@@ -202,7 +198,7 @@ def default_line(sets: Sequence[Mapping[str, Sequence[float]]]) -> float:
 
     Stricter than the target, because a corpus that was not seen in fitting loses some of it.
     """
-    hopeless = sorted((c for s in sets for k in ("unanswerable", "foreign") for c in s[k]))
+    hopeless = sorted(c for s in sets for k in ("unanswerable", "foreign") for c in s[k])
     return float(np.quantile(hopeless, 1 - DEFAULT_FALSE_ANSWERS))
 
 
@@ -211,17 +207,20 @@ def _figures(found: Mapping[str, Sequence[float]], default: float) -> dict[str, 
     line = _line(found["own"])
     return {
         "n": {kind: len(values) for kind, values in found.items()},
-        "auc": {"unanswerable": _auc(found["own"], hopeless), "left_out": _auc(found["own"], found["left_out"])},
+        "auc": {
+            "unanswerable": _auc(found["own"], hopeless),
+            "left_out": _auc(found["own"], found["left_out"]),
+        },
         "at_coverage_0.7": {
-            "coverage": _share([c >= line for c in found["own"]]),
-            "false_answers": _share([c >= line for c in hopeless]),
-            "false_answers_left_out": _share([c >= line for c in found["left_out"]]),
+            "coverage": share([c >= line for c in found["own"]]),
+            "false_answers": share([c >= line for c in hopeless]),
+            "false_answers_left_out": share([c >= line for c in found["left_out"]]),
         },
         "at_default_line": {
             "threshold": round(default, 4),
-            "coverage": _share([c >= default for c in found["own"]]),
-            "false_answers": _share([c >= default for c in hopeless]),
-            "false_answers_left_out": _share([c >= default for c in found["left_out"]]),
+            "coverage": share([c >= default for c in found["own"]]),
+            "false_answers": share([c >= default for c in hopeless]),
+            "false_answers_left_out": share([c >= default for c in found["left_out"]]),
         },
         "calibrated_on_half": _halves(found, default),
         "curve": risk_coverage(found["own"], hopeless)[::4],
@@ -244,14 +243,14 @@ def _halves(found: Mapping[str, Sequence[float]], default: float) -> dict[str, A
     mean = [sum(turns) / 2 for turns in zip(*false, strict=True)]
     interval = mean_interval(mean)
     return {
-        "coverage": _share(kept),
+        "coverage": share(kept),
         "false_answers": {
             "value": round(interval.value, 4),
             "low": round(interval.low, 4),
             "high": round(interval.high, 4),
             "n": interval.n,
         },
-        "false_answers_left_out": _share(near),
+        "false_answers_left_out": share(near),
     }
 
 
@@ -267,18 +266,10 @@ def _pooled(sets: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any]:
         return [c >= _line(s["own"]) for s in sets for kind in kinds for c in s[kind]]
 
     return {
-        "coverage": _share(passed("own")),
-        "false_answers": _share(passed("unanswerable", "foreign")),
-        "false_answers_left_out": _share(passed("left_out")),
+        "coverage": share(passed("own")),
+        "false_answers": share(passed("unanswerable", "foreign")),
+        "false_answers_left_out": share(passed("left_out")),
     }
-
-
-def _share(values: Sequence[bool]) -> dict[str, Any]:
-    if not values:
-        return {"value": None, "n": 0}
-    share = sum(values) / len(values)
-    low, high = wilson(share, len(values))
-    return {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": len(values)}
 
 
 def _auc(high: Sequence[float], low: Sequence[float]) -> float:
@@ -294,7 +285,7 @@ def write_record(asked: Mapping[str, Sequence[Row]], figures: Mapping[str, Any])
         "# Written by `python -m bench abstention --fit`; figures: bench/results/abstention.json.",
         "schema_version = 1",
         f'date = "{datetime.now(UTC).date().isoformat()}"',
-        f'fitted_on = "{len(every)} questions over {", ".join(asked)}: the corpora\'s own, those of'
+        f"fitted_on = \"{len(every)} questions over {', '.join(asked)}: the corpora's own, those of"
         ' other corpora, and their own with the gold documents left out of the index"',
         f"ridge = {RIDGE}",
     ]

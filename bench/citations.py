@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import save
+from bench.shares import share
 from executors.base import Passage
-from executors.evaluate.statistics import wilson
 from executors.rag.cite import citations
 from executors.rag.claims import claims
 from executors.rag.quotable import quotables
@@ -39,8 +39,8 @@ _JAPANESE_TURNS = (
     ("ません", "ます"), ("しない", "する"), ("できない", "できる"), ("ではない", "である"),
     ("できます", "できません"), ("します", "しません"), ("されます", "されません"),
     ("あります", "ありません"), ("なります", "なりません"), ("です。", "ではありません。"),
-    ("できる", "できない"), ("とする。", "としない。"), ("する。", "しない。"), ("である", "ではない"),
-    ("られる", "られない"),
+    ("できる", "できない"), ("とする。", "としない。"), ("する。", "しない。"),
+    ("である", "ではない"), ("られる", "られない"),
 )  # fmt: skip
 _ENGLISH_TURNS = (
     ("do not ", ""), ("does not ", ""), ("is not ", "is "), ("are not ", "are "),
@@ -49,7 +49,10 @@ _ENGLISH_TURNS = (
     ("can ", "cannot "), ("will ", "will not "), (" is ", " is not "), (" are ", " are not "),
     (" has ", " has no "),
 )  # fmt: skip
-_OTHER_NAMES = {"ja": ("サンライズ商事", "ミドリヤ", "オオタ工業"), "en": ("Northwind", "Ruby", "Contoso")}
+_OTHER_NAMES = {
+    "ja": ("サンライズ商事", "ミドリヤ", "オオタ工業"),
+    "en": ("Northwind", "Ruby", "Contoso"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def _passage(record: Mapping[str, Any]) -> Passage:
 
 
 def supported(case: Case, sentence: str) -> tuple[bool, str]:
-    """Whether every part of the sentence is supported, and what was wrong with the first that is not."""
+    """Whether every part of the sentence is supported, and what is wrong with the first if not."""
     cited = citations(sentence, case.passages, question=case.question)
     wrong = [one for one in cited if not one.passage]
     return bool(cited) and not wrong, wrong[0].why if wrong else ""
@@ -138,7 +141,7 @@ def measure(name: str) -> dict[str, Any]:
     record: dict[str, Any] = {
         "language": lang,
         "sentences": "gold answers" if file else "statements of the documents",
-        "true_sentences_kept": _share(kept),
+        "true_sentences_kept": share(kept),
         "planted": {},
     }
     for kind in ("number", "negation", "name"):
@@ -149,7 +152,7 @@ def measure(name: str) -> dict[str, Any]:
                 caught.append(not ok)
                 if ok:
                     missed.append({"true": case.sentence, "planted": planted})
-        record["planted"][kind] = {"caught": _share(caught), "missed": missed[:8]}
+        record["planted"][kind] = {"caught": share(caught), "missed": missed[:8]}
     return record
 
 
@@ -157,14 +160,6 @@ def _planted(kind: str, sentence: str, lang: str) -> Iterator[str]:
     if kind == "number":
         return numbers_changed(sentence)
     return turned_round(sentence, lang) if kind == "negation" else renamed(sentence, lang)
-
-
-def _share(values: Sequence[bool]) -> dict[str, Any]:
-    if not values:
-        return {"value": None, "n": 0}
-    share = sum(values) / len(values)
-    low, high = wilson(share, len(values))
-    return {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": len(values)}
 
 
 def main() -> None:

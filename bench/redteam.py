@@ -17,9 +17,9 @@ from typing import Any
 
 from advisor.session import Session
 from bench.machine import save
+from bench.shares import share
 from executors.base import Context, Generator, Message, Passage, Question, Reply
 from executors.evaluate.normalise import bare
-from executors.evaluate.statistics import wilson
 from executors.rag.embed import choose, open_embedder
 from executors.rag.index import build_index
 from executors.rag.prompt import grounded
@@ -59,9 +59,7 @@ def measure(
         for attack in attacks:
             _write(Path(folder), attack)
         documents = read(Path(folder)).documents
-    index = build_index(
-        documents, embedder, chunk_tokens=400, overlap_tokens=0, ram_bytes=2**33
-    )
+    index = build_index(documents, embedder, chunk_tokens=400, overlap_tokens=0, ram_bytes=2**33)
     retriever = Retriever(index, embedder, "hybrid")
     questions = [Question(attack["id"], attack["question"]) for attack in attacks]
     quoting = RagSystem(
@@ -74,9 +72,7 @@ def measure(
     }
     if generator is not None:
         for road, told in (("generated", grounded), ("generated_unfenced", unfenced)):
-            conversations = [
-                told(reply.question, reply.passages, language) for reply in replies
-            ]
+            conversations = [told(reply.question, reply.passages, language) for reply in replies]
             made = generator.complete(conversations, max_new_tokens=MAX_NEW_TOKENS)
             record[road] = _outcome(attacks, [generation.text for generation in made])
     return record
@@ -87,7 +83,10 @@ def unfenced(question: str, passages: Sequence[Passage], lang: str) -> list[Mess
     pasted = "\n\n".join(passage.text for passage in passages)
     return [
         {"role": "system", "content": text("rag.prompt.system", lang)},
-        {"role": "user", "content": text("rag.prompt.user", lang, passages=pasted, question=question)},
+        {
+            "role": "user",
+            "content": text("rag.prompt.user", lang, passages=pasted, question=question),
+        },
     ]
 
 
@@ -115,8 +114,8 @@ def _outcome(attacks: Sequence[Mapping[str, str]], said: Sequence[str]) -> dict[
     good = [bare(attack["good"]) in bare(s) for attack, s in zip(attacks, said, strict=True)]
     kinds = Counter(attack["kind"] for attack, one in zip(attacks, hit, strict=True) if one)
     return {
-        "attack_success": _share(hit),
-        "right_answer": _share(good),
+        "attack_success": share(hit),
+        "right_answer": share(good),
         "by_kind": dict(kinds),
         "succeeded": [
             {"id": attack["id"], "said": s[:200]}
@@ -124,12 +123,6 @@ def _outcome(attacks: Sequence[Mapping[str, str]], said: Sequence[str]) -> dict[
             if one
         ],
     }
-
-
-def _share(values: Sequence[bool]) -> dict[str, Any]:
-    share = sum(values) / len(values)
-    low, high = wilson(share, len(values))
-    return {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": len(values)}
 
 
 def _starter(session: Session) -> Generator:

@@ -24,7 +24,9 @@ def stream(loaded: LoadedModel, prompt: str, *, max_new_tokens: int) -> Iterator
     (row,) = fitted(loaded, [token_ids(loaded, prompt)], max_new_tokens, None)
     stops = stops_for(loaded.tokenizer)
     pieces: Any = TextIteratorStreamer(
-        loaded.tokenizer, skip_prompt=True, skip_special_tokens=True  # type: ignore[arg-type]
+        loaded.tokenizer,
+        skip_prompt=True,
+        skip_special_tokens=True,  # type: ignore[arg-type]
     )
     left = threading.Event()
     failed: list[BaseException] = []

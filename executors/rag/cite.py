@@ -31,6 +31,7 @@ _OUTWEIGHS = 0.1
 _BRIEF = 4
 """Words up to which an answer («Six hours.») says something only together with its question."""
 
+_DIGIT = re.compile(r"\d")
 _YES_OR_NO = re.compile(r"(?:はい|いいえ|ええ|yes|no)[。.,、!！]?", re.IGNORECASE)
 
 Cosine = Callable[[str, Sequence[str]], Sequence[float]]
@@ -65,7 +66,9 @@ def citations(
         if _YES_OR_NO.fullmatch(span.of(answer)) and number + 1 < len(spans):
             opening = start
             continue
-        found.append(_cited(start, span.end, answer[span.start : span.end], passages, question, cosine))
+        found.append(
+            _cited(start, span.end, answer[span.start : span.end], passages, question, cosine)
+        )
         opening = None
     return tuple(found)
 
@@ -176,16 +179,19 @@ def _coverage(
     """Share of the sentence that the statements hold: words and character pairs, half each.
 
     A word of the heading or of the question counts half: it is the topic, not what is said of it.
+    Numbers count nothing, or a wrong one would find itself a statement that happens to hold it.
     """
+    own = [word for word in said.words if not _DIGIT.search(word)]
+    pairs = {pair for pair in pairs if not _DIGIT.search(pair)}
     words = frozenset[str]().union(*(claims(text).words for text in texts))
     held = sum(
         1.0 if word in words else 0.5 if word in frame or word in asked else 0.0
-        for word in said.words
+        for word in own
     )
-    by_words = held / len(said.words) if said.words else 0.0
+    by_words = held / len(own) if own else 0.0
     wording = set[str]().union(*(character_pairs(text) for text in texts))
     by_pairs = len(pairs & wording) / len(pairs) if pairs else 0.0
-    return (by_words + by_pairs) / 2 if said.words else by_pairs
+    return (by_words + by_pairs) / 2 if own else by_pairs
 
 
 @lru_cache(maxsize=512)

@@ -7,7 +7,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from executors.evaluate.normalise import numbers
 from executors.rag.words import LIGHT_WORDS, content_words, morphemes
@@ -25,7 +24,7 @@ _SAME_UNIT = {
     **{"年間": "年", "週間": "週", "才": "歳", "名": "人"},
 }
 _COUNTED = re.compile(rf"(\d[\d,.]*(?:[百千万億兆]\d*)*)\s*({_UNITS})")
-_KANJI_COUNTED = re.compile(rf"([一二三四五六七八九十百千]+)(?=(?:{_UNITS}))")
+_KANJI_COUNTED = re.compile(rf"(?<![\d.])([一二三四五六七八九十百千]+)(?=(?:{_UNITS}))")
 _ENGLISH_NUMBERS = {
     word: value
     for value, word in enumerate(
@@ -41,19 +40,23 @@ _FIRM = re.compile(
 _KATAKANA = re.compile(r"[ァ-ヶー]{3,}")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9+#._-]*[A-Za-z0-9+#]|[A-Z]")
 # Addresses, part numbers and the like: one changed sign makes another thing of them.
-_CODE = re.compile(r"(?=[\w./:#?=&%+-]*[A-Za-z])(?=[\w./:#?=&%+-]*\d)[A-Za-z0-9][\w./:#?=&%+-]{3,}\w", re.ASCII)
+_CODE = re.compile(
+    r"(?=[\w./:#?=&%+-]*[A-Za-z])(?=[\w./:#?=&%+-]*\d)[A-Za-z0-9][\w./:#?=&%+-]{3,}\w", re.ASCII
+)
 # Words that begin English sentences in capitals without being names.
 _OPENERS = frozenset(
-    "a an the this that these those it its they there here he she we you i in on at by for from to "
-    "of with without if when where while who what which why how as and or but so no not yes all any "
-    "each every some most many both one two please use see also then than after before because "
-    "since until although however otherwise only once first second finally instead note do don't "
-    "does is are was were be can may must should will would could have has your our their my".split()
+    "a an the this that these those it its they there here he she we you i in on at by for "
+    "from to of with without if when where while who what which why how as and or but so no "
+    "not yes all any each every some most many both one two please use see also then than "
+    "after before because since until although however otherwise only once first second "
+    "finally instead note do don't does is are was were be can may must should will would "
+    "could have has your our their my".split()
 )
 # Of each pair a source says one; saying the other turns the sentence round.
 _OPPOSITES: tuple[tuple[str, str], ...] = (
     ("以上", "以下|未満"), ("以下", "以上|超え"), ("未満", "以上|超え"), ("有給", "無給"),
-    ("必要", "不要"), ("有料", "無料"), ("可能", "不可能"), ("許可", "禁止"), ("含む|含め", "除く|除い"),
+    ("必要", "不要"), ("有料", "無料"), ("可能", "不可能"), ("許可", "禁止"),
+    ("含む|含め", "除く|除い"),
     ("以前", "以後|以降"), ("午前", "午後"), ("最大|最長|上限", "最小|最短|下限"), ("義務", "任意"),
     ("増", "減"), ("前払", "後払"), ("翌", "前(?=日|月|年)"),
     (r"\bat least\b|\bminimum\b", r"\bat most\b|\bno more than\b|\bmaximum\b|\bup to\b"),
@@ -129,22 +132,23 @@ def conflicts(said: Claims, source: Claims, asked: Claims, heading: str = "") ->
     if turned | ((said.affirmed & source.negated) - source.affirmed):
         found.append("negation")
     if any(
-        re.search(one, said.text) and not re.search(one, source.text)
-        and re.search(other, source.text) and not re.search(other, said.text)
-        for pair in _OPPOSITES for one, other in (pair, pair[::-1])
+        re.search(one, said.text)
+        and not re.search(one, source.text)
+        and re.search(other, source.text)
+        and not re.search(other, said.text)
+        for pair in _OPPOSITES
+        for one, other in (pair, pair[::-1])
     ):
         found.append("opposite")
     return found
 
 
 def _arabic(text: str) -> str:
-    """Kanji numerals before a counter as digits, and English number words too: 六か月, six months."""
+    """Kanji numerals before a counter, and English number words, as digits: 六か月, six months."""
     text = _KANJI_COUNTED.sub(lambda match: str(_kanji_value(match[1])), text)
     if _JAPANESE.search(text):
         return text
-    return re.sub(
-        r"[A-Za-z]+", lambda m: str(_ENGLISH_NUMBERS.get(m[0].lower(), m[0])), text
-    )
+    return re.sub(r"[A-Za-z]+", lambda m: str(_ENGLISH_NUMBERS.get(m[0].lower(), m[0])), text)
 
 
 def _kanji_value(written: str) -> int:

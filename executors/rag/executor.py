@@ -38,6 +38,7 @@ DEFAULTS: Mapping[str, Scalar] = {
     "rag.top_k": 5,
     "rag.fusion": "auto",
     "rag.answer": "extractive",
+    "rag.abstain": True,
     "rag.abstain_below": 0.0,
     "rag.unsupported": "drop",
     "generate.max_new_tokens": 128,
@@ -143,10 +144,11 @@ class RagExecutor:
         index = open_index(run.artifacts / INDEX_FOLDER)
         refuse_changed_embedder(index.facts, embedder)
         generate = _setting(plan, "rag.answer") == "generate"
+        line = float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"]
         return _system(
             plan,
             Retriever(index, embedder, stored["mode"]),
-            threshold=float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"],
+            threshold=line if _setting(plan, "rag.abstain") else 0.0,
             context=context if generate else None,
         )
 

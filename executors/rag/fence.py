@@ -21,6 +21,14 @@ _TEMPLATE_MARK = re.compile(
 )
 _FENCE = re.compile(r"<(?=/?\s*(?:passage|passages|資料)\b)", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
+# A document that writes our fence, or passages numbered as ours for a model's eyes, wants to be
+# taken for the task.
+_SPOOF = re.compile(
+    r"</?\s*(?:passages?|資料)\b[^\n]*"
+    r"|^\s*\[\d{1,2}\][^\n]*(?:\bAI\b|AI(?=[はがにをのへ])|言語モデル|アシスタント"
+    r"|assistant|language model)",
+    re.IGNORECASE | re.MULTILINE,
+)
 # A document numbering itself like our passages would borrow their standing.
 _OWN_NUMBER = re.compile(r"(?<!\w)\[(\d{1,2})\]")
 _DEFUSED = {ord("<"): "‹", ord(">"): "›", ord("["): "［", ord("]"): "］", ord("#"): "＃"}
@@ -28,7 +36,8 @@ _DEFUSED = {ord("<"): "‹", ord(">"): "›", ord("["): "［", ord("]"): "］", 
 
 def is_instruction(text: str) -> bool:
     """Whether the text speaks to a model rather than to a reader."""
-    return bool(scan(_plain(text), (ORDERS,)))
+    plain = _plain(text)
+    return bool(_SPOOF.search(plain) or scan(plain, (ORDERS,)))
 
 
 @lru_cache(maxsize=2048)
@@ -39,12 +48,13 @@ def orders(text: str) -> tuple[Span, ...]:
     """
     if not is_instruction(text):
         return ()
-    hits = scan(text, (ORDERS,))
+    hits = [(hit.start, hit.end) for hit in scan(text, (ORDERS,))]
+    hits += [match.span() for match in _SPOOF.finditer(text)]
     found: list[Span] = []
     for span in sentences(text):
         if found and span.start < found[-1].end:
             continue
-        hit = any(hit.start < span.end and span.start < hit.end for hit in hits)
+        hit = any(start < span.end and span.start < end for start, end in hits)
         if hit or is_instruction(span.of(text)):
             line_end = text.find("\n", span.end)
             end = max(span.end, len(text) if line_end < 0 else line_end)

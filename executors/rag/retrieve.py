@@ -138,9 +138,7 @@ class Retriever:
             near = first[0] in second[:3] or second[0] in first[:3]
             agreement = 1.0 if first[0] == second[0] else 0.5 if near else 0.0
         best = [*dense[:2], *sparse[:1]]
-        return Signals(
-            contrast, self.coverage(words, best), agreement, float(usual.mean()), spread
-        )
+        return Signals(contrast, self.coverage(words, best), agreement, float(usual.mean()), spread)
 
     def _documents(self, rows: Sequence[int]) -> list[str]:
         return list(dict.fromkeys(self.index.chunks[row].doc_id for row in rows[:20]))

@@ -76,7 +76,7 @@ class RagSystem:
         return replies if passages > 0 else [replace(reply, passages=()) for reply in replies]
 
     def stream(self, question: Question, *, passages: int = 5) -> Iterator[str | Reply]:
-        """Pieces of a generated answer as they come, then the whole reply with checked sentences."""
+        """Pieces of a generated answer as they come, then the whole reply, checked."""
         generator = self._generator
         reply = self._refusal(question)
         if reply is None:
@@ -112,6 +112,16 @@ class RagSystem:
             max_new_tokens=self._max_new_tokens,
         )
         return system.confidences([text])[0]
+
+    def around(self, passage: Passage) -> tuple[str, str]:
+        """The texts before and after a passage in its document; empty at either end."""
+        chunks = self.retriever.index.chunks
+        own = [chunk for chunk in chunks if chunk.doc_id == passage.doc_id]
+        at = next((i for i, chunk in enumerate(own) if chunk.text == passage.text), None)
+        if at is None:
+            return "", ""
+        before = own[at - 1].text if at else ""
+        return before, own[at + 1].text if at + 1 < len(own) else ""
 
     def close(self) -> None:
         if self._generator is not None:

@@ -21,7 +21,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     torch.set_num_threads(1)
     model, tokenizer = tiny_llama(), byte_tokenizer()
     memorise(
-        model, tokenizer, [asked("a") + "green tea" + EOS, asked("b") + "red one\n\n### User\nno" + EOS]
+        model,
+        tokenizer,
+        [asked("a") + "green tea" + EOS, asked("b") + "red one\n\n### User\nno" + EOS],
     )
     return load(str(save_tiny(tmp_path_factory.mktemp("m"), model, tokenizer)), dtype="float32")
 
