@@ -147,11 +147,17 @@ def _source(
     frame = claims(passage.title).words
     asked = claims(question).words if question and looked_for is said else frozenset()
     pairs = character_pairs(looked_for.text)
+    # A brief answer («60 minutes.») has little but its number to be found by.
+    brief = looked_for is not said
     chosen: list[str] = []
     covered = 0.0
     while len(chosen) < STATEMENTS:
         tried = [
-            (_coverage(looked_for, pairs, [*chosen, text], frame, asked), -at, text)
+            (
+                _coverage(looked_for, pairs, [*chosen, text], frame, asked, with_numbers=brief),
+                -at,
+                text,
+            )
             for at, text in enumerate(statements)
             if text not in chosen
         ]
@@ -162,8 +168,10 @@ def _source(
             break
         chosen.append(text)
         covered = best
-    if looked_for is not said:
-        alone = _coverage(said, character_pairs(sentence), chosen, frame, frozenset())
+    covered = _coverage(looked_for, pairs, chosen, frame, asked, with_numbers=True)
+    if brief:
+        own = character_pairs(sentence)
+        alone = _coverage(said, own, chosen, frame, frozenset(), with_numbers=True)
         covered = max(covered, alone)
     against = conflicts(said, claims("\n".join(chosen)), claims(question), passage.title)
     return _Source(number, "\n".join(chosen), covered, tuple(against))
@@ -175,18 +183,20 @@ def _coverage(
     texts: Sequence[str],
     frame: frozenset[str],
     asked: frozenset[str],
+    *,
+    with_numbers: bool = False,
 ) -> float:
     """Share of the sentence that the statements hold: words and character pairs, half each.
 
     A word of the heading or of the question counts half: it is the topic, not what is said of it.
-    Numbers count nothing, or a wrong one would find itself a statement that happens to hold it.
+    In choosing statements numbers count nothing (`with_numbers` False): a wrong one would find
+    itself a statement that happens to hold it.
     """
-    own = [word for word in said.words if not _DIGIT.search(word)]
-    pairs = {pair for pair in pairs if not _DIGIT.search(pair)}
+    own = [word for word in said.words if with_numbers or not _DIGIT.search(word)]
+    pairs = {pair for pair in pairs if with_numbers or not _DIGIT.search(pair)}
     words = frozenset[str]().union(*(claims(text).words for text in texts))
     held = sum(
-        1.0 if word in words else 0.5 if word in frame or word in asked else 0.0
-        for word in own
+        1.0 if word in words else 0.5 if word in frame or word in asked else 0.0 for word in own
     )
     by_words = held / len(own) if own else 0.0
     wording = set[str]().union(*(character_pairs(text) for text in texts))
