@@ -40,13 +40,13 @@ class Weights:
 
     def probability(self, signs: Mapping[str, float]) -> float:
         """How likely the papers hold the answer; never NaN, 0 when nothing was found."""
-        if not signs:
+        if not signs or any(math.isnan(signs[name]) for name in self.weights):
             return 0.0
         z = self.bias + sum(
             weight * _limited((signs[name] - self.centre[name]) / self.scale[name])
             for name, weight in self.weights.items()
         )
-        return 1 / (1 + math.exp(-z)) if math.isfinite(z) else 0.0
+        return 1 / (1 + math.exp(-z))
 
 
 @dataclass(frozen=True, slots=True)

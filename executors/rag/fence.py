@@ -37,7 +37,7 @@ _DEFUSED = {ord("<"): "‹", ord(">"): "›", ord("["): "［", ord("]"): "］", 
 def is_instruction(text: str) -> bool:
     """Whether the text speaks to a model rather than to a reader."""
     plain = _plain(text)
-    return bool(_SPOOF.search(plain) or scan(plain, (ORDERS,)))
+    return bool(_SPOOF.search(plain) or _orders_in(plain))
 
 
 @lru_cache(maxsize=2048)
@@ -48,8 +48,7 @@ def orders(text: str) -> tuple[Span, ...]:
     """
     if not is_instruction(text):
         return ()
-    hits = [(hit.start, hit.end) for hit in scan(text, (ORDERS,))]
-    hits += [match.span() for match in _SPOOF.finditer(text)]
+    hits = [*_orders_in(text), *(match.span() for match in _SPOOF.finditer(text))]
     found: list[Span] = []
     for span in sentences(text):
         if found and span.start < found[-1].end:
@@ -92,6 +91,14 @@ def one_line(text: str, withheld: str = "") -> str:
     if is_instruction(plain):
         return withheld
     return plain.translate({ord("<"): "‹", ord(">"): "›", ord('"'): "”"})[:200]
+
+
+def _orders_in(text: str) -> list[tuple[int, int]]:
+    """Where orders stand, also those that a line break cuts in two."""
+    found = [(hit.start, hit.end) for hit in scan(text, (ORDERS,))]
+    if not found and "\n" in text:
+        found = [(hit.start, hit.end) for hit in scan(text.replace("\n", " "), (ORDERS,))]
+    return found
 
 
 def _plain(text: str) -> str:
