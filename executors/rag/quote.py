@@ -85,6 +85,12 @@ class Quoter:
         self._weights = weights or Weights()
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
+    def over(self, retriever: Retriever) -> Quoter:
+        """The same over another view of the index; what was embedded stays known."""
+        other = Quoter(retriever, self._weights)
+        other._vectors = self._vectors
+        return other
+
     def quote(self, question: str, hits: Sequence[Hit]) -> Quote | None:
         """The best quotation for a question from the first chunks of `hits`; None without text."""
         found = self.candidates(question, hits)

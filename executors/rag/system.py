@@ -111,6 +111,7 @@ class RagSystem:
             generator=None,
             max_new_tokens=self._max_new_tokens,
         )
+        system._quoter = self._quoter.over(retriever)
         return system.confidences([text])[0]
 
     def around(self, passage: Passage) -> tuple[str, str]:
