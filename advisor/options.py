@@ -55,11 +55,14 @@ def method_record(road: Road) -> MethodRecord | None:
 def runnable(road: Road, needs: Needs) -> bool:
     """Whether this version can carry the road out; the catalog of methods says so.
 
-    It indexes documents: question-answer pairs alone can be advised on but not yet searched.
+    It indexes documents: question-answer pairs alone can be advised on but not yet searched. A
+    whole corpus in the prompt wants more of a model than the starter is, which only repeats it.
     """
     record = method_record(road)
     if record is None or not record.runnable:
         return False
+    if road.variant == "whole_corpus" and not needs.vram_gib:
+        return needs.model not in (None, "", "starter")
     return road.approach != "rag" or needs.data is None or needs.data.n_documents > 0
 
 

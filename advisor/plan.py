@@ -86,6 +86,8 @@ def executor_for(option: Option) -> str:
     known = option.approach != "fine_tuning" or option.method in METHODS
     if option.approach == "rag" and not option.runnable:
         raise MachineError("pairs-not-searchable")
+    if option.variant == "whole_corpus" and not option.runnable:
+        raise MachineError("whole-corpus-model")
     if name is None or not known or not option.runnable:
         named = str(option.method or option.variant or option.approach)
         raise MachineError("option-not-runnable", name=named)

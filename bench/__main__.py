@@ -22,6 +22,10 @@ ALL = (
     "planted",
     "reading_speed",
     "fuzz_reading",
+    "abstention",
+    "citations",
+    "redteam",
+    "whole_corpus",
 )
 
 

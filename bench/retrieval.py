@@ -24,7 +24,7 @@ from advisor.session import Session
 from executors.base import Context, Generator, Question
 from executors.evaluate.metrics import contains_all
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
-from executors.rag.abstain import DEFAULT_THRESHOLD, risk_coverage
+from executors.rag.abstain import risk_coverage, weights_for
 from executors.rag.embed import Embedder, choose, open_embedder
 from executors.rag.executor import DEFAULTS
 from executors.rag.index import RagIndex, build_index
@@ -176,10 +176,11 @@ def _answers(
         good = [q for q in questions if q.get("answerable", True)]
         sure = system.confidences([q["question"] for q in good])
         unsure = system.confidences([q["question"] for q in hopeless])
+        line = weights_for(embedder.id).threshold
         out["abstention"] = {
-            "threshold": DEFAULT_THRESHOLD,
-            "answered_answerable": _interval([float(c >= DEFAULT_THRESHOLD) for c in sure]),
-            "answered_unanswerable": _interval([float(c >= DEFAULT_THRESHOLD) for c in unsure]),
+            "threshold": line,
+            "answered_answerable": _interval([float(c >= line) for c in sure]),
+            "answered_unanswerable": _interval([float(c >= line) for c in unsure]),
             "auc": _auc(sure, unsure),
             "curve": risk_coverage(sure, unsure),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
@@ -46,6 +46,20 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """Characters `start` to `end` of an answer, one sentence, and the passage that supports it."""
+
+    start: int
+    end: int
+    passage: int
+    """Number of the passage from 1, as people count; 0 when nothing supports the sentence."""
+    support: float
+    """Share of the sentence that the passage's statements hold, 0 to 1."""
+    why: str = ""
+    """What is wrong with an unsupported one: not-found, number, unit, day, name, negation …"""
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """What a generator returned for one conversation."""
 
@@ -69,6 +83,9 @@ class Reply:
     tokens_in: int = 0
     tokens_out: int = 0
     finish_reason: FinishReason = "stop"
+    citations: tuple[Citation, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Sentences that a model wrote and no passage supports, taken out of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +125,15 @@ class Generator(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A generator that can show an answer while it is being written."""
+
+    def stream(self, conversation: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+        """The answer to one conversation, piece by piece; joined it is what `complete` gives."""
+        ...
 
 
 @runtime_checkable

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
     from advisor.session import Progress
 
-__all__ = ["choice_logprobs", "generate", "mean_token_loss", "render_chat", "stops_for"]
+__all__ = [
+    "choice_logprobs",
+    "finished",
+    "fitted",
+    "generate",
+    "inference",
+    "mean_token_loss",
+    "render_chat",
+    "stop_text_seen",
+    "stops_for",
+    "token_ids",
+]
 
 BATCH = 8
 # A stop text is looked for in this many tokens before the end: no stop text of ours is longer.
@@ -63,11 +74,11 @@ def generate(
         UsageError: prompts too long for the model, with their number.
     """
     stops = stops_for(loaded.tokenizer) if stop is None else tuple(stop)
-    rows = _fit(loaded, [_ids(loaded, p) for p in prompts], max_new_tokens, on_truncated)
+    rows = fitted(loaded, [token_ids(loaded, p) for p in prompts], max_new_tokens, on_truncated)
     # Neighbours in length share a batch, longest first: little padding, and the peak comes first.
     order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
     found: dict[int, Generation] = {}
-    with _inference(loaded.model, seed if temperature > 0 else None):
+    with inference(loaded.model, seed if temperature > 0 else None):
         for at in range(0, len(order), batch_size):
             batch = order[at : at + batch_size]
             answers = _one_batch(
@@ -88,13 +99,13 @@ def choice_logprobs(
     """
     import torch
 
-    start = _ids(loaded, prompt)
-    tails = [_ids(loaded, choice) for choice in choices]
+    start = token_ids(loaded, prompt)
+    tails = [token_ids(loaded, choice) for choice in choices]
     if not all(tails):
         raise ValueError("an empty choice has no probability")
-    _fit(loaded, [start + tail for tail in tails], 0, None)
+    fitted(loaded, [start + tail for tail in tails], 0, None)
     scores: list[float] = []
-    with _inference(loaded.model):
+    with inference(loaded.model):
         for at in range(0, len(tails), BATCH):
             part = tails[at : at + BATCH]
             width = max(map(len, part))
@@ -118,9 +129,9 @@ def mean_token_loss(
 
     total, n = 0.0, 0
     begin = [loaded.tokenizer.bos_token_id] if adds_begin_token(loaded.tokenizer) else []
-    with _inference(loaded.model):
+    with inference(loaded.model):
         for text in texts:
-            body = _ids(loaded, text)
+            body = token_ids(loaded, text)
             for at in range(0, len(body), LOSS_WINDOW_TOKENS):
                 window = begin + body[at : at + LOSS_WINDOW_TOKENS]
                 if len(window) < 2:
@@ -141,11 +152,12 @@ def mean_token_loss(
     return total / n
 
 
-def _ids(loaded: LoadedModel, text: str) -> list[int]:
+def token_ids(loaded: LoadedModel, text: str) -> list[int]:
+    """The tokens of a rendered prompt, special tokens as written."""
     return list(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _fit(
+def fitted(
     loaded: LoadedModel,
     rows: list[list[int]],
     new_tokens: int,
@@ -196,17 +208,17 @@ def _one_batch(
         input_ids=ids,
         attention_mask=mask,
         max_new_tokens=max_new_tokens,
-        stopping_criteria=[_stop_text_seen(loaded.tokenizer, stops, width)] if stops else None,
+        stopping_criteria=[stop_text_seen(loaded.tokenizer, stops, width)] if stops else None,
         **sampling,
     )
     seconds = (time.perf_counter() - started) / len(rows)
     return [
-        _finished(loaded.tokenizer, row, new, ends, stops, seconds)
+        finished(loaded.tokenizer, row, new, ends, stops, seconds)
         for row, new in zip(rows, output[:, width:].tolist(), strict=True)
     ]
 
 
-def _finished(
+def finished(
     tokenizer: Any,
     row: list[int],
     new: list[int],
@@ -240,7 +252,7 @@ def _shortest_with(tokenizer: Any, kept: list[int], stops: Sequence[str]) -> lis
     return kept
 
 
-def _stop_text_seen(tokenizer: Any, stops: Sequence[str], width: int) -> Callable[..., Any]:
+def stop_text_seen(tokenizer: Any, stops: Sequence[str], width: int) -> Callable[..., Any]:
     """A stopping criterion for transformers: which rows have just written a stop text."""
     import torch
 
@@ -281,7 +293,7 @@ def _logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: int) -> tor
 
 
 @contextmanager
-def _inference(model: Any, seed: int | None = None) -> Iterator[None]:
+def inference(model: Any, seed: int | None = None) -> Iterator[None]:
     """Eval mode without gradients, the generator of random numbers left as it was found."""
     import torch
 

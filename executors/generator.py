@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 
 from advisor.types import Scalar
@@ -29,6 +29,13 @@ class LocalGenerator:
 
         prompts = [render_chat(self.loaded.tokenizer, turns) for turns in conversations]
         return generate(self.loaded, prompts, max_new_tokens=max_new_tokens)
+
+    def stream(self, conversation: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+        from executors.stream import stream
+        from executors.template import render_chat
+
+        prompt = render_chat(self.loaded.tokenizer, conversation)
+        yield from stream(self.loaded, prompt, max_new_tokens=max_new_tokens)
 
     def close(self) -> None:
         """Nothing to close: the memory goes with the last reference."""

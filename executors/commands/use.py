@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ def use(
     if out is not None:
         check_writable(out)
     from executors.base import Question
+    from executors.commands.conversation import answer_one, converse
     from executors.evaluate.heldout import answer_record
 
     system, kind = _open(run, session)
@@ -64,9 +64,10 @@ def use(
                 lambda: click.echo(session.t("use.written", n=len(lines), out=out)),
             )
             return
-        for text in [question] if question is not None else _ask_on(session):
-            (reply,) = system.answer([Question("q", text, kind)], passages=passages)
-            session.out({"schema_version": 1, **answer_record(reply)}, lambda r=reply: _show(r))
+        if question is not None:
+            answer_one(session, system, Question("q", question, kind), passages)
+        else:
+            converse(session, system, kind, passages)
     finally:
         system.close()
 
@@ -126,21 +127,3 @@ def _read_questions(path: Path) -> list[dict[str, Any]]:
             "file-wrong-form", where=str(path), faults=tuple(faults), path=str(path), n=len(faults)
         )
     return rows
-
-
-def _ask_on(session: Session) -> Iterator[str]:
-    session.say("use.conversation")
-    while True:
-        try:
-            text = click.prompt(">", prompt_suffix=" ", err=True).strip()
-        except click.Abort:
-            return
-        if text:
-            yield text
-
-
-def _show(reply: Any) -> None:
-    click.echo(reply.answer)
-    for number, passage in enumerate(reply.passages, 1):
-        where = f" {passage.where}" if passage.where else ""
-        click.echo(f"  [{number}] {passage.source}{where}  {passage.title}")

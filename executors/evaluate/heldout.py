@@ -66,6 +66,8 @@ def answer_record(reply: Reply) -> dict[str, Any]:
         "tokens_in": reply.tokens_in,
         "tokens_out": reply.tokens_out,
         "finish_reason": reply.finish_reason,
+        "citations": [asdict(citation) for citation in reply.citations],
+        "dropped": list(reply.dropped),
     }
 
 

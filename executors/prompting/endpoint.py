@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from advisor.errors import MachineError, RunError
@@ -58,17 +59,47 @@ class EndpointGenerator:
     ) -> list[Generation]:
         return [self._one(turns, max_new_tokens) for turns in conversations]
 
-    def _one(self, turns: Sequence[Message], max_new_tokens: int) -> Generation:
-        import openai
+    def stream(self, conversation: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+        with self._faults():
+            parts = self._client.chat.completions.create(
+                model=self._model,
+                messages=list(conversation),  # type: ignore[arg-type]
+                max_tokens=max_new_tokens,
+                temperature=0,
+                stream=True,
+            )
+            for part in parts:
+                if part.choices and part.choices[0].delta.content:
+                    yield part.choices[0].delta.content
 
+    def _one(self, turns: Sequence[Message], max_new_tokens: int) -> Generation:
         started = time.perf_counter()
-        try:
+        with self._faults():
             answer = self._client.chat.completions.create(
                 model=self._model,
                 messages=list(turns),  # type: ignore[arg-type]
                 max_tokens=max_new_tokens,
                 temperature=0,
             )
+        if not answer.choices:
+            raise RunError("endpoint-failed", where=self._url, url=self._url, why="no choices")
+        choice = answer.choices[0]
+        usage = answer.usage
+        return Generation(
+            text=(choice.message.content or "").strip(),
+            tokens_in=usage.prompt_tokens if usage else 0,
+            tokens_out=usage.completion_tokens if usage else 0,
+            seconds=time.perf_counter() - started,
+            finish_reason="length" if choice.finish_reason == "length" else "stop",
+        )
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """What can go wrong on the way, said in okakae's words."""
+        import openai
+
+        try:
+            yield
         except openai.AuthenticationError:
             raise RunError("endpoint-key", where=self._url, url=self._url) from None
         except openai.NotFoundError:
@@ -83,17 +114,6 @@ class EndpointGenerator:
             raise RunError(
                 "endpoint-failed", where=self._url, url=self._url, why=error.message[:200]
             ) from None
-        if not answer.choices:
-            raise RunError("endpoint-failed", where=self._url, url=self._url, why="no choices")
-        choice = answer.choices[0]
-        usage = answer.usage
-        return Generation(
-            text=(choice.message.content or "").strip(),
-            tokens_in=usage.prompt_tokens if usage else 0,
-            tokens_out=usage.completion_tokens if usage else 0,
-            seconds=time.perf_counter() - started,
-            finish_reason="length" if choice.finish_reason == "length" else "stop",
-        )
 
     def close(self) -> None:
         self._client.close()

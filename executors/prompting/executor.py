@@ -9,11 +9,22 @@ from pathlib import Path
 
 from advisor.files import write_json
 from advisor.types import Plan
-from executors.base import Context, Generation, Generator, Lack, Question, Reply, RunData
+from executors.base import (
+    Context,
+    Generation,
+    Generator,
+    Lack,
+    Passage,
+    Question,
+    Reply,
+    RunData,
+    System,
+)
 from executors.evaluate.abstention import is_refusal
 from executors.generator import generator_lacks, open_generator
 from executors.prompting.examples import choose_shots
 from executors.prompting.prompts import conversation
+from executors.prompting.whole_corpus import WholeCorpusSystem
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example, ExampleKind
 
@@ -41,17 +52,40 @@ class PromptingExecutor:
             for kind in KINDS
         }
         labels = sorted({e.label for e in train if e.label})
+        documents = data.corpus.documents if plan.variant == "whole_corpus" else ()
         run.artifacts.mkdir(parents=True, exist_ok=True)
         write_json(
             run.artifacts / PROMPT_FILE,
-            {"schema_version": 1, "language": plan.language, "labels": labels, "examples": chosen},
+            {
+                "schema_version": 1,
+                "language": plan.language,
+                "labels": labels,
+                "examples": chosen,
+                "documents": [
+                    {"id": d.id, "source": d.source, "title": d.title, "text": d.text}
+                    for d in documents
+                    if d.text.strip()
+                ],
+            },
         )
         return {"build_seconds": time.perf_counter() - started}
 
-    def open(self, run: RunDir, context: Context) -> PromptingSystem:
+    def open(self, run: RunDir, context: Context) -> System:
+        """The system; with the whole corpus in the prompt, its beginning is read here, once."""
         plan = run.plan
         stored = json.loads((run.artifacts / PROMPT_FILE).read_text(encoding="utf-8"))
-        return PromptingSystem(plan, stored, open_generator(plan.config, context))
+        generator = open_generator(plan.config, context)
+        if plan.variant == "whole_corpus":
+            return WholeCorpusSystem(
+                [
+                    Passage(d["id"], d["source"], d["title"], d["text"], 1.0)
+                    for d in stored["documents"]
+                ],
+                generator,
+                lang=plan.language,
+                max_new_tokens=int(plan.config["generate.max_new_tokens"]),
+            )
+        return PromptingSystem(plan, stored, generator)
 
 
 class PromptingSystem:

@@ -15,7 +15,7 @@ from advisor.files import write_json
 from advisor.types import Plan, Scalar
 from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
-from executors.rag.abstain import Threshold, calibrate, risk_coverage
+from executors.rag.abstain import Threshold, calibrate, risk_coverage, weights_for
 from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
 from executors.rag.fusion import choose_mode
 from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
@@ -27,6 +27,9 @@ from knowledge.corpus.types import Document, Example
 
 INDEX_FOLDER = "index"
 RETRIEVAL_FILE = "retrieval.json"
+ABSTENTION_FILE = "abstention.json"
+LEFT_OUT_QUESTIONS = 200
+"""More near misses would move the line by less than its interval."""
 PACKAGES = ("faiss", "numpy", "sudachipy")
 DEFAULTS: Mapping[str, Scalar] = {
     "rag.embedder": "auto",
@@ -35,7 +38,9 @@ DEFAULTS: Mapping[str, Scalar] = {
     "rag.top_k": 5,
     "rag.fusion": "auto",
     "rag.answer": "extractive",
+    "rag.abstain": True,
     "rag.abstain_below": 0.0,
+    "rag.unsupported": "drop",
     "generate.max_new_tokens": 128,
 }
 """What a plan that does not name a setting means, so that older plans keep working."""
@@ -139,10 +144,11 @@ class RagExecutor:
         index = open_index(run.artifacts / INDEX_FOLDER)
         refuse_changed_embedder(index.facts, embedder)
         generate = _setting(plan, "rag.answer") == "generate"
+        line = float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"]
         return _system(
             plan,
             Retriever(index, embedder, stored["mode"]),
-            threshold=float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"],
+            threshold=line if _setting(plan, "rag.abstain") else 0.0,
             context=context if generate else None,
         )
 
@@ -154,18 +160,34 @@ class RagExecutor:
         questions: Sequence[Example],
         context: Context,
     ) -> Threshold:
-        """Draw the line on questions that are not held out; retrieval itself learns nothing."""
+        """Draw the line on questions that are not held out; retrieval itself learns nothing.
+
+        Every answerable question is asked once more without its documents: so even a company that
+        has no unanswerable questions learns what its near misses look like.
+        """
         system = _system(plan, retriever, threshold=0.0, context=None)
-        values: dict[bool, list[float]] = {True: [], False: []}
+        answerable = [e for e in questions if e.answerable]
+        alone = [e for e in answerable if e.doc_ids][:LEFT_OUT_QUESTIONS]
+        sure: dict[str, list[float]] = {"answerable": [], "unanswerable": [], "left_out": []}
         label = context.session.t("rag.progress.calibrate")
-        with context.session.progress(label, total=float(len(questions) or 1)) as bar:
+        total = float(len(questions) + len(alone) or 1)
+        with context.session.progress(label, total=total) as bar:
             for example in questions:
-                values[example.answerable] += system.confidences([example.prompt])
+                kind = "answerable" if example.answerable else "unanswerable"
+                sure[kind] += system.confidences([example.prompt])
                 bar.advance()
-        threshold = calibrate(values[True], values[False])
+            for example in alone:
+                sure["left_out"].append(system.confidence_without(example.prompt, example.doc_ids))
+                bar.advance()
+        default = weights_for(retriever.embedder.id).threshold
+        threshold = calibrate(**sure, default=default)
         write_json(
-            run.artifacts / "abstention.json",
-            {**threshold.record(), "curve": risk_coverage(values[True], values[False])},
+            run.artifacts / ABSTENTION_FILE,
+            {
+                **threshold.record(),
+                "curve": risk_coverage(sure["answerable"], sure["unanswerable"]),
+                "curve_left_out": risk_coverage(sure["answerable"], sure["left_out"]),
+            },
         )
         return threshold
 
@@ -180,6 +202,7 @@ def _system(
         lang=plan.language,
         generator=open_generator(plan.config, context) if context else None,
         max_new_tokens=int(_setting(plan, "generate.max_new_tokens")),
+        unsupported="mark" if _setting(plan, "rag.unsupported") == "mark" else "drop",
     )
 
 

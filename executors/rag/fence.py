@@ -1,43 +1,75 @@
-"""Keeps documents data: text in them that reads like an instruction cannot reach the task."""
+"""Keeps documents data: text in them that reads like an instruction cannot reach the task.
+
+What such text looks like is known in one place, knowledge/corpus/patterns.toml, and so is what is
+only a warning of it. Here it is kept out of prompts and quotations.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
-from executors.rag.sentences import sentences
+from executors.rag.sentences import Span, sentences
+from knowledge.corpus.patterns import ORDERS, scan, unveiled
 
-# What prompt injections say, in Japanese and English; each alternative is tested.
-_INSTRUCTION = re.compile(
-    r"(?:これまで|以前|上記|前述|今まで|すべて|全て)の?(?:すべて|全て)?の?(?:指示|命令|プロンプト|ルール|制約)"
-    r"(?:を|は)[^。\n]{0,12}(?:無視|忘れ|破棄|従わ)"
-    r"|(?:指示|命令|プロンプト)を(?:無視|忘れ)"
-    r"|(?:システム|system)\s*(?:プロンプト|prompt)\s*(?:を|:|：)"
-    r"|あなたは(?:今|これ)から[^。\n]{0,40}(?:として|になり)"
-    r"|(?:AI|アシスタント|言語モデル)(?:への|に対する)(?:指示|命令)"
-    r"|ignore\s+(?:all\s+|any\s+)?(?:of\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|preceding)"
-    r"\s+(?:instructions?|prompts?|rules?|directions?)"
-    r"|disregard\s+(?:all\s+|any\s+)?(?:of\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|system)"
-    r"|forget\s+(?:everything|all\s+(?:previous|prior)|your\s+instructions)"
-    r"|you\s+are\s+now\s+(?:a|an|in|the)\b"
-    r"|(?:reveal|print|repeat|show)\s+(?:me\s+)?(?:your|the)\s+(?:system\s+)?(?:prompt|instructions)"
-    r"|(?:new|updated)\s+(?:system\s+)?instructions?\s*:"
-    r"|(?:instructions?|message)\s+(?:for|to)\s+(?:the\s+)?(?:ai|assistant|language\s+model|llm|chatbot)",
-    re.IGNORECASE,
-)
 # Turn marks of chat templates; they also stand in honest manuals, so they are only defused.
 _TEMPLATE_MARK = re.compile(
-    r"<\|[^|<>\n]{1,40}\|>|</?(?:start_of_turn|end_of_turn|bos|eos|s)>|\[/?INST\]|<</?SYS>>",
-    re.IGNORECASE,
+    r"<\|[^|<>\n]{1,40}\|>|</?(?:start_of_turn|end_of_turn|bos|eos|s)>|\[/?INST\]|<</?SYS>>"
+    r"|^\s*#{1,6}\s*(?:system|assistant|user)\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 _FENCE = re.compile(r"<(?=/?\s*(?:passage|passages|資料)\b)", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
+# A document that writes our fence, or passages numbered as ours for a model's eyes, wants to be
+# taken for the task.
+_SPOOF = re.compile(
+    r"</?\s*(?:passages?|資料)\b[^\n]*"
+    r"|^\s*\[\d{1,2}\][^\n]*(?:\bAI\b|AI(?=[はがにをのへ])|言語モデル|アシスタント"
+    r"|assistant|language model)",
+    re.IGNORECASE | re.MULTILINE,
+)
+# A document numbering itself like our passages would borrow their standing.
+_OWN_NUMBER = re.compile(r"(?<!\w)\[(\d{1,2})\]")
+_DEFUSED = {ord("<"): "‹", ord(">"): "›", ord("["): "［", ord("]"): "］", ord("#"): "＃"}
 
 
 def is_instruction(text: str) -> bool:
     """Whether the text speaks to a model rather than to a reader."""
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    return bool(_INSTRUCTION.search(plain))
+    plain = _plain(text)
+    return bool(_SPOOF.search(plain) or _orders_in(plain))
+
+
+@lru_cache(maxsize=2048)
+def orders(text: str) -> tuple[Span, ...]:
+    """Stretches of a text that speak to a model: whole sentences, to the end of their line.
+
+    What follows an order in the same paragraph is mostly what it wants said.
+    """
+    if not is_instruction(text):
+        return ()
+    hits = [*_orders_in(text), *(match.span() for match in _SPOOF.finditer(text))]
+    found: list[Span] = []
+    for span in sentences(text):
+        if found and span.start < found[-1].end:
+            continue
+        hit = any(start < span.end and span.start < end for start, end in hits)
+        if hit or is_instruction(span.of(text)):
+            line_end = text.find("\n", span.end)
+            end = max(span.end, len(text) if line_end < 0 else line_end)
+            found.append(Span(span.start, end))
+    # Seen in the whole but in no sentence: hidden by signs or cut across lines.
+    return tuple(found) or (Span(0, len(text)),)
+
+
+def without_orders(text: str, put: str = "") -> str:
+    """The text with `put` in place of what speaks to a model."""
+    kept: list[str] = []
+    at = 0
+    for span in orders(text):
+        kept += [text[at : span.start], put]
+        at = span.end
+    return "".join([*kept, text[at:]])
 
 
 def as_data(text: str, withheld: str) -> str:
@@ -47,22 +79,27 @@ def as_data(text: str, withheld: str) -> str:
         text: a passage.
         withheld: what is put in place of sentences that speak to a model.
     """
-    plain = _INVISIBLE.sub("", text)
-    kept: list[str] = []
-    at = 0
-    for span in sentences(plain):
-        if is_instruction(span.of(plain)):
-            kept += [plain[at : span.start], withheld]
-            at = span.end
-    kept.append(plain[at:])
-    return _TEMPLATE_MARK.sub(_defused, _FENCE.sub("‹", "".join(kept)))
+    plain = without_orders(_INVISIBLE.sub("", text), withheld)
+    for marks in (_FENCE, _TEMPLATE_MARK, _OWN_NUMBER):
+        plain = marks.sub(lambda mark: mark.group().translate(_DEFUSED), plain)
+    return plain
 
 
-def _defused(mark: re.Match[str]) -> str:
-    return mark.group().translate({ord("<"): "‹", ord(">"): "›", ord("["): "［", ord("]"): "］"})
-
-
-def one_line(text: str) -> str:
-    """A title or source name that cannot break out of the line it stands on."""
+def one_line(text: str, withheld: str = "") -> str:
+    """A title or source name that cannot break out of the line it stands on, or give orders."""
     plain = " ".join(_INVISIBLE.sub("", text).split())
+    if is_instruction(plain):
+        return withheld
     return plain.translate({ord("<"): "‹", ord(">"): "›", ord('"'): "”"})[:200]
+
+
+def _orders_in(text: str) -> list[tuple[int, int]]:
+    """Where orders stand, also those that a line break cuts in two."""
+    found = [(hit.start, hit.end) for hit in scan(text, (ORDERS,))]
+    if not found and "\n" in text:
+        found = [(hit.start, hit.end) for hit in scan(text.replace("\n", " "), (ORDERS,))]
+    return found
+
+
+def _plain(text: str) -> str:
+    return unveiled(_INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))

@@ -19,8 +19,8 @@ def grounded(question: str, passages: Sequence[Passage], lang: str) -> list[Mess
     """
     withheld = text("rag.prompt.withheld", lang)
     fenced = "\n".join(
-        f'<passage n="{number}" title="{one_line(passage.title)}"'
-        f' where="{one_line(passage.where)}">\n'
+        f'<passage n="{number}" title="{one_line(passage.title, withheld)}"'
+        f' where="{one_line(passage.where, withheld)}">\n'
         f"{as_data(passage.text, withheld)}\n</passage>"
         for number, passage in enumerate(passages, 1)
     )

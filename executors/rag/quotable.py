@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from executors.rag.fence import is_instruction
+from executors.rag.fence import without_orders
 from executors.rag.sentences import MARKER, Span, blocks, sentences, table_rows
 
 _MARK_UP = re.compile(r"\*\*|__|`|^#{1,6}\s+|^\s*>\s?")
@@ -41,13 +41,14 @@ class Quotable:
 def quotables(text: str) -> list[Quotable]:
     """What can be quoted, in reading order; text that speaks to a model is left out."""
     found: list[Quotable] = []
+    text = without_orders(text)
     for block in blocks(text):
         body = block.span.of(text)
         if block.kind == "table":
             found += _rows(body, len(found), found[-1] if found else None)
         else:
             found += _prose(body, len(found))
-    return [quotable for quotable in found if not is_instruction(quotable.text)]
+    return found
 
 
 def join(parts: list[str]) -> str:

@@ -54,6 +54,8 @@ class Quote:
     score: float
     form: float
     """Share of the expected forms (a date, a sum …) shown; 0.5 when none is expected."""
+    cosine: float = 0.0
+    """Of the question and the quoted sentence nearest to it."""
 
 
 SIGNS = ("words", "context", "pairs", "passage", "form", "meaning")
@@ -68,6 +70,8 @@ class Candidate:
     quotable: Quotable
     signs: dict[str, float]
     score: float = 0.0
+    cosine: float = 0.0
+    """With the question; 0 for those too unlikely to be embedded."""
 
     def weigh(self, weights: Weights) -> None:
         self.score = sum(getattr(weights, name) * sign for name, sign in self.signs.items())
@@ -80,6 +84,12 @@ class Quoter:
         self._retriever = retriever
         self._weights = weights or Weights()
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def over(self, retriever: Retriever) -> Quoter:
+        """The same over another view of the index; what was embedded stays known."""
+        other = Quoter(retriever, self._weights)
+        other._vectors = self._vectors
+        return other
 
     def quote(self, question: str, hits: Sequence[Hit]) -> Quote | None:
         """The best quotation for a question from the first chunks of `hits`; None without text."""
@@ -105,7 +115,8 @@ class Quoter:
         cosines = self._cosines(question, [c.quotable.whole for c in likely])
         low, high = float(cosines.min()), float(cosines.max())
         for candidate, cosine in zip(likely, cosines, strict=True):
-            candidate.signs["meaning"] = (float(cosine) - low) / ((high - low) or 1.0)
+            candidate.cosine = float(cosine)
+            candidate.signs["meaning"] = (candidate.cosine - low) / ((high - low) or 1.0)
         return found
 
     def _read(self, question: str, found: Sequence[Candidate]) -> None:
@@ -182,7 +193,8 @@ def compose(question: str, found: list[Candidate], weights: Weights) -> Quote:
     chosen.sort(key=lambda c: (c.rank, c.quotable.at))
     text = _joined(chosen)
     rows = dict.fromkeys([best.hit.row, *(c.hit.row for c in chosen)])
-    return Quote(text, tuple(rows), best.score, fulfilled(forms, text))
+    cosine = max(candidate.cosine for candidate in chosen)
+    return Quote(text, tuple(rows), best.score, fulfilled(forms, text), cosine)
 
 
 def _order(candidate: Candidate) -> tuple[float, int, int]:

@@ -48,6 +48,10 @@ class Signals:
     """Share of the question's words, rare ones counting more, found in the best three chunks."""
     agreement: float
     """1 when both lists have the same first document, 0.5 when within the first three."""
+    usual: float = 0.0
+    """The mean cosine of this question with chunks from all over the corpus."""
+    spread: float = 1.0
+    """The standard deviation of those cosines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class Retriever:
             near = first[0] in second[:3] or second[0] in first[:3]
             agreement = 1.0 if first[0] == second[0] else 0.5 if near else 0.0
         best = [*dense[:2], *sparse[:1]]
-        return Signals(contrast, self.coverage(words, best), agreement)
+        return Signals(contrast, self.coverage(words, best), agreement, float(usual.mean()), spread)
 
     def _documents(self, rows: Sequence[int]) -> list[str]:
         return list(dict.fromkeys(self.index.chunks[row].doc_id for row in rows[:20]))

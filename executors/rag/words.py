@@ -15,7 +15,7 @@ _SUDACHI_REACH = 8000
 """Characters handed to Sudachi at once; it refuses more than 49,149 bytes."""
 _POS = frozenset({"名詞", "動詞", "形容詞", "形状詞", "副詞", "接頭辞", "接尾辞"})
 # Verbs and nouns that only carry grammar, as normalised by Sudachi.
-_LIGHT = frozenset(
+LIGHT_WORDS = frozenset(
     "為る 居る 有る 成る 出来る 御座る 下さる 頂く 貰う 呉れる 来る 行く 言う 置く 仕舞う 見る "
     "事 物 者 所 時 為 様 訳 筈 何 等 達 御 させる られる れる せる こと もの ところ "
     "とき ため よう わけ はず".split()
@@ -93,8 +93,16 @@ def _japanese(text: str) -> Iterator[str]:
         for morpheme in cut(part):
             if morpheme.part_of_speech()[0] in _POS:
                 word = morpheme.normalized_form().lower()
-                if word not in _LIGHT and not word.isspace():
+                if word not in LIGHT_WORDS and not word.isspace():
                     yield word
+
+
+def morphemes(text: str) -> Iterator[Any]:
+    """Sudachi's morphemes of a Japanese text; nothing without its dictionary."""
+    cut = _sudachi()
+    if cut is not None:
+        for part in _within_reach(text):
+            yield from cut(part)
 
 
 def _within_reach(text: str) -> Iterator[str]:

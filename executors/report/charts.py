@@ -89,6 +89,50 @@ def loss_curve(curve: Sequence[Mapping[str, float]], labels: Mapping[str, str]) 
     return _svg(height, labels["chart"], parts)
 
 
+def abstention_curve(
+    curves: Sequence[tuple[str, Sequence[Mapping[str, float]]]],
+    labels: Mapping[str, str],
+    chosen: float,
+) -> str:
+    """Answered unanswerable questions (up) over answered answerable ones (right), 0 to 1 both.
+
+    Args:
+        curves: a name and its points (`threshold`, `coverage`, `false_answers`) each.
+        labels: `chart`, `coverage`, `false`, `line`.
+        chosen: the line in force; the nearest point of every curve is marked.
+
+    Returns:
+        An empty string when no curve has two points.
+    """
+    drawn = [(name, points) for name, points in curves if len(points) > 1]
+    if not drawn:
+        return ""
+    left, right, top, bottom, height = 52, 170, 20, 46, 280
+
+    def at(point: Mapping[str, float]) -> tuple[float, float]:
+        x = left + point["coverage"] * (WIDTH - left - right)
+        return x, top + (1 - point["false_answers"]) * (height - top - bottom)
+
+    parts = []
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x, y = at({"coverage": share, "false_answers": share})
+        parts += [_line(left, y, WIDTH - right, y, GRID), _line(x, top, x, height - bottom, GRID)]
+        parts.append(_text(left - 8, y + 4, f"{share:.0%}", 11, MUTED, "end"))
+        parts.append(_text(x, height - bottom + 16, f"{share:.0%}", 11, MUTED, "middle"))
+    parts.append(
+        _text((left + WIDTH - right) / 2, height - 8, labels["coverage"], 12, MUTED, "middle")
+    )
+    parts.append(_text(left, 12, labels["false"], 12, MUTED))
+    for position, ((name, points), colour) in enumerate(zip(drawn, (CHOSEN, OTHER), strict=False)):
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in map(at, points))
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2.2"/>')
+        x, y = at(min(points, key=lambda point: abs(point["threshold"] - chosen)))
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{BEST}"/>')
+        parts.append(_text(WIDTH - right + 12, top + 16 + 20 * position, name, 12, colour))
+    parts.append(_text(WIDTH - right + 12, top + 60, f"● {labels['line']}", 12, BEST))
+    return _svg(height, labels["chart"], parts)
+
+
 def _series(curve: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
     points = [(entry["step"], entry[name]) for entry in curve if name in entry and "step" in entry]
     return [point for point in points if all(map(math.isfinite, point))]

@@ -17,6 +17,8 @@ from executors.compare.verdict import Verdict
 from executors.evaluate.heldout import Scored, cluster
 from executors.evaluate.statistics import Interval, mean_interval
 
+ABSTENTION_FILE = "abstention.json"
+CURVE_POINTS = 40
 SIDE_BY_SIDE = 60
 """Questions shown with every road's answer; all of them are in the answers files."""
 
@@ -92,6 +94,7 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
         "config": dict(plan.config),
         "config_why": dict(plan.config_why),
         "curve": _curve(road.run.metrics()),
+        "abstention": _abstention(road.run.artifacts / ABSTENTION_FILE),
         "status": manifest.status,
     }
     if verdict is not None:
@@ -111,6 +114,18 @@ def _curve(metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in entry.items() if math.isfinite(value)} for entry in entries
     ]
+
+
+def _abstention(path: Path) -> dict[str, Any] | None:
+    """When the road says that the papers do not say, with curves short enough to draw."""
+    if not path.is_file():
+        return None
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("curve", "curve_left_out"):
+        points = stored.get(name, [])
+        step = max(1, len(points) // CURVE_POINTS)
+        stored[name] = [*points[::step], *points[-1:]] if points else []
+    return stored
 
 
 def _figure_names(results: Sequence[Scored]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from executors.report.charts import interval_bars, loss_curve
+from executors.report.charts import abstention_curve, interval_bars, loss_curve
 from executors.report.view import View
 
 
@@ -30,4 +30,23 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
     ]
     bars = view.bars()
     chart = Markup(interval_bars(bars, view.t("report.column.correct"))) if bars else ""
-    return template.render(view=view, document=document, chart=chart, curves=curves)
+    names = ("chart", "coverage", "false", "line")
+    words = {name: view.t(f"report.abstention.{name}") for name in names}
+    abstentions = [
+        (name, view.abstention_says(line), rows, Markup(_abstention_svg(view, line, words)))
+        for name, line, rows in view.abstentions()
+    ]
+    return template.render(
+        view=view, document=document, chart=chart, curves=curves, abstentions=abstentions
+    )
+
+
+def _abstention_svg(view: View, line: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    # A curve of questions that nobody asked would lie on the ground and please.
+    kinds = (("curve", "n_unanswerable"), ("curve-left-out", "n_left_out"))
+    curves = [
+        (view.t(f"report.abstention.{name}"), line.get(name.replace("-", "_"), ()))
+        for name, n in kinds
+        if line.get(n)
+    ]
+    return abstention_curve(curves, words, line["value"])

@@ -25,6 +25,9 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     header, rows = view.estimate_rows()
     if rows:
         lines += ["", f"## {view.t('report.section.estimates')}", "", *_table(header, rows)]
+    for name, line, rows in view.abstentions():
+        lines += ["", f"## {view.t('report.section.abstention', road=name)}", ""]
+        lines += [view.abstention_says(line), "", *_table(view.abstention_header(), rows)]
     if options := view.reasons():
         lines += ["", f"## {view.t('report.section.advice')}", ""]
         for option in options:

@@ -203,6 +203,34 @@ class View:
                 )
         return header, rows
 
+    def abstentions(self) -> list[tuple[str, Mapping[str, Any], list[list[str]]]]:
+        """Roads that decline, with where their line was drawn and what it lets through."""
+        found = []
+        for road in self.roads:
+            line = road.get("abstention")
+            if line is None:
+                continue
+            figures = (("coverage", "n_answerable"), ("false_answers", "n_unanswerable"))
+            figures += (("false_answers_left_out", "n_left_out"),)
+            rows = [
+                [
+                    self.t(f"report.abstention.{slug(key.replace('_', '-'))}"),
+                    percent(line.get(key)) if line.get(key) is not None else "-",
+                    str(line.get(n, 0)),
+                ]
+                for key, n in figures
+            ]
+            found.append((self.word("road", road["name"]), line, rows))
+        return found
+
+    def abstention_header(self) -> list[str]:
+        names = ("figure", "share", "questions")
+        return [self.t(f"report.column.{name}") for name in names]
+
+    def abstention_says(self, line: Mapping[str, Any]) -> str:
+        """Where the line stands and why."""
+        return self.t(f"report.abstention.{line['basis']}", line=f"{line['value']:.2f}")
+
     def asked_rows(self) -> list[list[str]]:
         """What the company answered, in the questionnaire's own words where there are some."""
         return [

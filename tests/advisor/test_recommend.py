@@ -390,14 +390,19 @@ def test_every_road_is_ranked_and_says_whether_it_can_be_run():
         data(documents=20, qa=300, tokens=30_000), vram_gib=23, goal="new_facts", apis="yes"
     )
     found = {(o.approach, o.method, o.variant): o.runnable for o in recommend(needs).options}
-    assert found["prompting", None, "whole_corpus"] is False
+    assert found["prompting", None, "whole_corpus"]
+    without_gpu = recommend(replace(needs, vram_gib=0.0))
+    whole = next(o for o in without_gpu.options if o.variant == "whole_corpus")
+    assert not whole.runnable, "the starter only repeats what it is given"
     assert found["prompting", None, "many_shot"] is False
     assert found["hybrid", None, None] is False
     assert found["rag", None, None]
     assert found["fine_tuning", "qlora", None]
     first = recommend(needs)
     assert (first.chosen, first.options[0].variant) == ("prompting", "whole_corpus")
-    assert any("okakae plan" in step for step in first.first_steps)
+    assert not any("okakae plan" in step for step in first.first_steps)
+    says_what_to_run = any("okakae plan" in step for step in without_gpu.first_steps)
+    assert says_what_to_run is not without_gpu.options[0].runnable
 
 
 def test_pairs_alone_are_advised_to_be_searched_but_cannot_be_yet():

