@@ -22,6 +22,8 @@ ALL = (
     "planted",
     "reading_speed",
     "fuzz_reading",
+    "rag_peers",
+    "rag_growth",
 )
 
 

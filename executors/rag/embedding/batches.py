@@ -7,8 +7,9 @@ does other work at the same time, threads that share one matrix product wait for
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -76,13 +77,14 @@ def run_batches(
             for rows in batches:
                 one(rows, prepare(rows))
             return out
-        starter = (torch.set_num_threads, (1,))
-        with ThreadPoolExecutor(workers, initializer=starter[0], initargs=starter[1]) as pool:
-            step = workers * _WAITING_PER_CORE
-            for at in range(0, len(batches), step):
-                given = [(rows, prepare(rows)) for rows in batches[at : at + step]]
-                for done in [pool.submit(one, *item) for item in given]:
-                    done.result()
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            waiting: deque[Future[None]] = deque()
+            for rows in batches:
+                waiting.append(pool.submit(one, rows, prepare(rows)))
+                if len(waiting) > workers * _WAITING_PER_CORE:
+                    waiting.popleft().result()
+            for done in waiting:
+                done.result()
     finally:
         torch.set_num_threads(before)
     return out
