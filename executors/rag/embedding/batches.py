@@ -7,6 +7,7 @@ does other work at the same time, threads that share one matrix product wait for
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,6 +41,15 @@ def equal_length_batches(lengths: Sequence[int], most_tokens: int) -> Iterator[l
         yield batch
 
 
+def cores_here() -> int:
+    """Physical cores this process may use: a container or `taskset` may allow fewer than exist."""
+    import psutil
+
+    allowed = getattr(os, "sched_getaffinity", None)
+    all_of_them = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return min(all_of_them, len(allowed(0))) if allowed else all_of_them
+
+
 def run_batches(
     lengths: Sequence[int],
     prepare: Callable[[list[int]], Prepared],
@@ -59,12 +69,11 @@ def run_batches(
         cores: threads; None for all of this machine.
     """
     import numpy as np
-    import psutil
     import torch
 
     out = np.zeros((len(lengths), dimension), dtype=np.float32)
     batches = list(equal_length_batches(lengths, BATCH_TOKENS))
-    workers = min(cores or psutil.cpu_count(logical=False) or 1, len(batches))
+    workers = min(cores or cores_here(), len(batches))
     before = torch.get_num_threads()
 
     def one(rows: list[int], given: Prepared) -> None:

