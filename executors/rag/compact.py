@@ -1,6 +1,4 @@
-"""Joins parts of an index so that there are few: old vectors and word counts move, nothing is
-embedded or cut into words again.
-"""
+"""Joins parts of an index so that they stay few: vectors and word counts move as they are."""
 
 from __future__ import annotations
 
@@ -124,7 +122,7 @@ def merged_lists(parts: Sequence[SegmentReader], base: int, which: range, place:
     import numpy as np
 
     index = parts[base].loaded_vectors()
-    numbers, kept = place.of(base)
+    _, kept = place.of(base)
     dead = np.setdiff1d(np.arange(len(parts[base].ids)), kept)
     if len(dead):
         gone = np.ascontiguousarray(parts[base].ids[dead])

@@ -1,4 +1,4 @@
-"""Word counts of chunks as they are kept on disk: taken apart, joined and cut without retokenising."""
+"""Word counts of chunks as kept on disk: joined and cut without cutting texts into words again."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from advisor.errors import RunError
 from advisor.files import write_json
@@ -19,13 +20,13 @@ from executors.rag.abstain import Threshold, calibrate, risk_coverage
 from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
 from executors.rag.fusion import choose_mode
 from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
+from executors.rag.journal import Journal, clear_journals
 from executors.rag.retrieve import Retriever
 from executors.rag.store import index_bytes, open_index, save_index
 from executors.rag.system import RagSystem
 from executors.rundir import RunDir
 from knowledge.corpus.types import Document, Example
 
-INDEX_FOLDER = "index"
 RETRIEVAL_FILE = "retrieval.json"
 PACKAGES = ("faiss", "numpy", "sudachipy")
 DEFAULTS: Mapping[str, Scalar] = {
@@ -69,20 +70,22 @@ class RagExecutor:
         languages = _languages(documents)
         refuse_wrong_language(embedder, languages, _sample(documents))
         run.event("embedder", id=choice.id, reason=choice.reason)
-        folder = run.artifacts / INDEX_FOLDER
+        folder = run.index
         embed_started = time.perf_counter()
         with session.progress(session.t("rag.progress.index"), total=1.0) as bar:
             index = build_index(
-                documents,
+                data.corpus.documents,
                 embedder,
                 chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
                 overlap_tokens=int(_setting(plan, "rag.chunk_overlap_tokens")),
-                ram_bytes=_ram_bytes(),
+                ram_bytes=ram_bytes(),
                 reuse=_earlier(folder, embedder.id),
                 on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
+                journal=Journal(folder, embedder),
             )
         embed_seconds = time.perf_counter() - embed_started
-        save_index(index, folder)
+        save_index(index, folder, data.corpus.known)
+        clear_journals(folder)
         if index.facts.suspicious:
             session.say(
                 "rag.suspicious",
@@ -130,13 +133,10 @@ class RagExecutor:
             MachineError: the embedder is not installed here.
         """
         plan = run.plan
-        path = run.artifacts / RETRIEVAL_FILE
-        if not path.is_file():
-            raise RunError("index-missing", where=str(path), path=str(path))
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = _retrieval(run)
         # Embedder first: torch must be loaded before FAISS, or their OpenMP copies clash on macOS.
         embedder = open_embedder(stored["embedder"], context.session)
-        index = open_index(run.artifacts / INDEX_FOLDER)
+        index = open_index(run.index)
         refuse_changed_embedder(index.facts, embedder)
         generate = _setting(plan, "rag.answer") == "generate"
         return _system(
@@ -183,6 +183,23 @@ def _system(
     )
 
 
+def stored_embedder(run: RunDir) -> str:
+    """The embedder a run's index was made with.
+
+    Raises:
+        RunError: the run has no index.
+    """
+    return str(_retrieval(run)["embedder"])
+
+
+def _retrieval(run: RunDir) -> dict[str, Any]:
+    path = run.artifacts / RETRIEVAL_FILE
+    if not path.is_file():
+        raise RunError("index-missing", where=str(path), path=str(path))
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return stored
+
+
 def _setting(plan: Plan, id_: str) -> Scalar:
     return plan.config.get(id_, DEFAULTS[id_])
 
@@ -214,7 +231,7 @@ def _sample(documents: Sequence[Document]) -> str:
     return "\n".join(japanese)[:_SAMPLE_CHARACTERS]
 
 
-def _ram_bytes() -> int:
+def ram_bytes() -> int:
     import psutil
 
     return int(psutil.virtual_memory().total)

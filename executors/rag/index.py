@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from executors.rag.embed import Embedder
+    from executors.rag.journal import Journal
 
 PROBE = (
     "この文は、索引を作った埋め込みモデルが変わっていないことを確かめるためのものです。 A probe."
@@ -36,6 +37,8 @@ _RECALL_DEPTH = 10
 
 Known = Callable[[Sequence[int]], Mapping[int, "NDArray[np.float32]"]]
 """Vectors of content keys, of those that an earlier index or an interrupted build holds."""
+OnBatch = Callable[[Sequence[int], "NDArray[np.float32]"], None]
+"""Called with the content keys and vectors of what was just embedded."""
 OnProgress = Callable[[int, int], None]
 """Called with chunks done and chunks in all."""
 
@@ -114,6 +117,7 @@ def build_index(
     ram_bytes: int,
     reuse: RagIndex | None = None,
     on_progress: OnProgress | None = None,
+    journal: Journal | None = None,
 ) -> RagIndex:
     """Chunk, embed and index documents; the same documents give the same index.
 
@@ -125,6 +129,7 @@ def build_index(
         ram_bytes: memory of this machine, for the choice of index.
         reuse: an index by the same embedder; chunks that did not change keep their vectors.
         on_progress: called after each batch.
+        journal: keeps what is embedded, and what an interrupted build embedded before.
 
     Raises:
         RunError: the documents hold no text.
@@ -135,7 +140,9 @@ def build_index(
     if not chunks:
         raise RunError("corpus-empty")
     by = words_by()
-    matrix, embedded = embed_chunks(cut, embedder, _known(reuse), on_progress)
+    known = _known(reuse, journal)
+    keep = journal.add if journal else None
+    matrix, embedded = embed_chunks(cut, embedder, known, on_progress, keep)
     ids = [chunk.id for chunk in chunks]
     policy = index_policy(len(chunks), embedder.dimension, ram_bytes=ram_bytes)
     vectors = make_faiss(policy, matrix, ids)
@@ -242,11 +249,15 @@ def refuse_changed_embedder(facts: IndexFacts, embedder: Embedder) -> None:
         raise RunError("embedder-changed", embedder=facts.embedder)
 
 
-def _known(reuse: RagIndex | None) -> Known:
-    if reuse is None:
-        return lambda keys: {}
-    rows = {key: row for row, key in enumerate(reuse.keys)}
-    return lambda keys: {key: reuse.vector(rows[key]) for key in keys if key in rows}
+def _known(reuse: RagIndex | None, journal: Journal | None) -> Known:
+    def known(keys: Sequence[int]) -> Mapping[int, NDArray[np.float32]]:
+        found = dict(journal.known(keys)) if journal else {}
+        if reuse is not None:
+            rows = {key: row for row, key in enumerate(reuse.keys)}
+            found |= {key: reuse.vector(rows[key]) for key in keys if key in rows}
+        return found
+
+    return known
 
 
 def _words(cut: Cut, by: str, reuse: RagIndex | None) -> list[Mapping[str, int]]:
@@ -267,7 +278,11 @@ def count_words(chunks: Sequence[Chunk], by: str) -> list[Mapping[str, int]]:
 
 
 def embed_chunks(
-    cut: Cut, embedder: Embedder, known: Known, on_progress: OnProgress | None
+    cut: Cut,
+    embedder: Embedder,
+    known: Known,
+    on_progress: OnProgress | None = None,
+    on_batch: OnBatch | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Vectors of chunks, of shape (chunks, dimension), and how many had to be embedded.
 
@@ -292,6 +307,8 @@ def embed_chunks(
         made = embedder.passages([chunks[row].embedded_text for row in rows])
         for row, vector in zip(rows, made, strict=True):
             matrix[rows_of[cut.keys[row]]] = vector
+        if on_batch:
+            on_batch([cut.keys[row] for row in rows], made)
         if on_progress:
             on_progress(len(chunks) - len(waiting) + at + len(rows), len(chunks))
     return matrix, len(waiting)

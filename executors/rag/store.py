@@ -1,5 +1,4 @@
-"""Keeps an index on disk: in parts that only grow in number, versions swapped in one step, every
-file hashed and damage named when opened.
+"""Keeps an index on disk: in parts, versions swapped in one step, damage named when opened.
 
 The folder's form is `executors.versioned`'s, a part's is `executors.rag.segment`'s. A change
 writes one part of its own size; `settle` joins parts afterwards so that they stay few. Opened, all
@@ -9,7 +8,7 @@ parts become one index in memory: the same one that building from scratch would 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from executors.rag.segment import (
     Segment,
     SegmentReader,
     chunk_line,
+    moved_rows,
     write_segment,
 )
 from executors.versioned import CURRENT
@@ -58,13 +58,16 @@ class Stored:
         self.opened.close()
 
 
-def save_index(index: RagIndex, folder: Path, files: Sequence[KnownFile] = ()) -> Path:
+def save_index(
+    index: RagIndex, folder: Path, files: Sequence[KnownFile] = (), *, lock: bool = True
+) -> Path:
     """Write a whole index as a new version of one part; the last good version stays until then.
 
     Args:
         index: with documents in the order of their ids, as `build_index` makes it.
         folder: of the index.
         files: what was read, so that a refresh need not read it again.
+        lock: False for a caller that holds the folder with `written` already.
 
     Returns:
         The folder of the part.
@@ -73,7 +76,7 @@ def save_index(index: RagIndex, folder: Path, files: Sequence[KnownFile] = ()) -
         RunError: it could not be written (a full disk, a folder without write access), or
             another process writes there.
     """
-    with written(folder):
+    with written(folder) if lock else nullcontext():
         before = versioned.current(folder)
         segment = segment_of(index)
         segment.files = sorted(files, key=lambda file: file.path)
@@ -229,7 +232,7 @@ def _in_memory(stored: Stored) -> RagIndex:
         at, rows = place.of(number)
         if len(at):
             ids[at], keys[at] = parts[number].ids[rows], parts[number].keys[rows]
-    documents = [entry for _, entry in held]
+    documents = moved_rows([entry for _, entry in held])
     facts = replace(
         facts,
         documents={entry.id: entry.digest for entry in documents},
@@ -252,7 +255,7 @@ def _one_faiss(parts: Sequence[SegmentReader], place: Place, ids: Any, facts: In
     base = largest_lists(parts, every, place)
     if base is not None:
         return prepare(facts.policy, merged_lists(parts, base, every, place))
-    numbers, kept = place.of(0)
+    _, kept = place.of(0)
     whole = len(parts) == 1 and len(kept) == len(parts[0].ids)
     if whole and bool((kept == range(len(kept))).all()):
         return prepare(facts.policy, parts[0].loaded_vectors())
