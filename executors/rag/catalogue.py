@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from executors.rag.segment import Entry, SegmentReader
 from knowledge.corpus.types import KnownFile
@@ -46,20 +46,12 @@ class Catalogue:
         gone_documents: dict[str, int] = {}
         gone_files: dict[str, int] = {}
         for number, part in enumerate(parts, first):
-            for entry in part.documents():
-                if isinstance(entry, str):
-                    documents.pop(entry, None)
-                    gone_documents[entry] = number
-                else:
-                    documents[entry.id] = (number, entry)
-                    gone_documents.pop(entry.id, None)
-            for file in part.files():
-                if isinstance(file, str):
-                    files.pop(file, None)
-                    gone_files[file] = number
-                else:
-                    files[file.path] = (number, file)
-                    gone_files.pop(file.path, None)
+            entries, gone = part.documents()
+            documents.update((entry.id, (number, entry)) for entry in entries)
+            _forget(documents, gone_documents, [entry.id for entry in entries], gone, number)
+            read, gone = part.files()
+            files.update((file.path, (number, file)) for file in read)
+            _forget(files, gone_files, [file.path for file in read], gone, number)
         return cls(documents, gone_documents, files, gone_files)
 
     def live(self, parts: range | None = None) -> list[tuple[int, Entry]]:
@@ -68,12 +60,19 @@ class Catalogue:
         kept = held if parts is None else [pair for pair in held if pair[0] in parts]
         return sorted(kept, key=lambda pair: pair[1].id)
 
-    def live_rows(self, n_parts: int) -> list[int]:
-        """Rows of each part that no later part took over."""
-        rows = [0] * n_parts
-        for number, entry in self.documents.values():
-            rows[number] += entry.rows
-        return rows
+
+def _forget(
+    held: dict[str, Any],
+    gone: dict[str, int],
+    named: Sequence[str],
+    now_gone: Sequence[str],
+    number: int,
+) -> None:
+    for name in named if gone else ():
+        gone.pop(name, None)
+    for name in now_gone:
+        held.pop(name, None)
+        gone[name] = number
 
 
 def places(held: Sequence[tuple[int, Entry]]) -> Place:

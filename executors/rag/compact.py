@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from executors.rag.catalogue import Catalogue, Place, places
@@ -24,24 +25,30 @@ RETRAIN_AT = 4
 """Lists are trained anew once a part has so many times the rows they were made for."""
 
 
-def to_join(rows: Sequence[int], weights: Sequence[int], live: Sequence[int]) -> range | None:
-    """Neighbouring parts to join next, oldest first; None when all is well.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a version says of one of its parts."""
 
-    Args:
-        rows: of each part, oldest first.
-        weights: what each takes to move: its rows and entries.
-        live: rows that no later part took over.
-    """
-    for last in range(len(weights) - 1, 0, -1):
-        first = last
-        total = weights[last]
+    name: str
+    rows: int
+    names: int
+    """Documents and files it has a word on."""
+    dead: int = 0
+    """Rows that later parts took over."""
+
+
+def to_join(parts: Sequence[Listed]) -> range | None:
+    """Neighbouring parts to join next, given oldest first; None when all is well."""
+    weights = [part.rows + part.names for part in parts]
+    for last in range(len(parts) - 1, 0, -1):
+        first, total = last, weights[last]
         while first and weights[first - 1] < GROWTH * total:
             first -= 1
             total += weights[first]
         if first < last:
             return range(first, last + 1)
-    for number, (all_, alive) in enumerate(zip(rows, live, strict=True)):
-        if all_ - alive > MOST_DEAD * all_ and all_ - alive > 0:
+    for number, part in enumerate(parts):
+        if part.dead > MOST_DEAD * part.rows:
             return range(number, number + 1)
     return None
 

@@ -188,7 +188,11 @@ def _refresh(
     segment.gone_files = sorted(set(known) - set(wanted.files))
     facts = replace(stored.facts, recipe=recipe() if again else stored.facts.recipe)
     if segment.entries or gone or segment.files or segment.gone_files or facts != stored.facts:
-        done.version = add_part(folder, stored, segment, facts)
+        touched = gone | {entry.id for entry in segment.entries}
+        dead: Counter[int] = Counter()
+        for part, entry in (catalogue.documents[i] for i in touched if i in catalogue.documents):
+            dead[part] += entry.rows
+        done.version = add_part(folder, stored, segment, facts, dead)
     if changes is None:
         seen.save(set(wanted.files))
     clear_journals(folder)
@@ -198,7 +202,7 @@ def _refresh(
 def _prove_tables(folder: Path, stored: Stored) -> None:
     """Prove what every refresh reads; vectors are proved where some are taken over."""
     files: Mapping[str, str] = stored.opened.record["files"]
-    tables = ("documents.jsonl", "files.jsonl", "rows.npz")
+    tables = ("documents.json", "files.json", "rows.npz")
     versioned.prove(folder, {n: d for n, d in files.items() if n.endswith(tables)})
 
 

@@ -2,8 +2,8 @@
 
 chunks.jsonl      the chunks, sorted by document and position
 rows.npz          per chunk: where its line ends, its id, and the digest of what was embedded
-documents.jsonl   per document: what it was and which rows are its; or that it is gone
-files.jsonl       per file: its digest and the documents it gave; or that it is gone
+documents.json    per document: what it was and which rows are its; or that it is gone
+files.json        per file: its digest and the documents it gave; or that it is gone
 vectors.faiss     vectors over chunk ids       } absent in a part
 words.npz words.json   word counts of each row } without chunks
 
@@ -16,10 +16,10 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from executors.rag.chunk import Chunk
 from executors.rag.counts import WordCounts
@@ -31,15 +31,14 @@ if TYPE_CHECKING:
 
 CHUNKS = "chunks.jsonl"
 ROWS = "rows.npz"
-DOCUMENTS = "documents.jsonl"
-FILES = "files.jsonl"
+DOCUMENTS = "documents.json"
+FILES = "files.json"
 VECTORS = "vectors.faiss"
 # JSON escapes U+2028 and its like only when asked; a line must stay one line.
 _LINE_BREAKS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A document of the index and its rows in its part."""
 
     id: str
@@ -95,10 +94,8 @@ def write_segment(segment: Segment, home: Path) -> None:
     with (home / CHUNKS).open("wb") as stream:
         stream.writelines(line + b"\n" for line in segment.lines)
     np.savez(home / ROWS, ends=ends, ids=segment.ids, keys=segment.keys)
-    documents = [asdict(entry) for entry in segment.entries]
-    _write_lines(home / DOCUMENTS, [*documents, *_gone("id", segment.gone_documents)])
-    files = [_file_record(file) for file in segment.files]
-    _write_lines(home / FILES, [*files, *_gone("path", segment.gone_files)])
+    _write_table(home / DOCUMENTS, segment.entries, segment.gone_documents)
+    _write_table(home / FILES, map(_file_record, segment.files), segment.gone_files)
     if segment.words is not None and len(segment.ids):
         segment.words.save(home)
         try:
@@ -116,21 +113,16 @@ class SegmentReader:
         self._map: mmap.mmap | None = None
         self._vectors: Any = None
 
-    def documents(self) -> Iterator[Entry | str]:
+    def documents(self) -> tuple[list[Entry], list[str]]:
         """Entries of documents, and ids of those that are gone."""
-        for record in _read_lines(self.home / DOCUMENTS):
-            if record.get("gone"):
-                yield str(record["id"])
-            else:
-                yield Entry(**{**record, "groups": tuple(record["groups"])})
+        table = _read_table(self.home / DOCUMENTS)
+        entries = [Entry(*row[:3], tuple(row[3]), *row[4:]) for row in table["held"]]
+        return entries, table["gone"]
 
-    def files(self) -> Iterator[KnownFile | str]:
+    def files(self) -> tuple[list[KnownFile], list[str]]:
         """Files that were read, and paths of those that are gone."""
-        for record in _read_lines(self.home / FILES):
-            if record.get("gone"):
-                yield str(record["path"])
-            else:
-                yield _file_of(record)
+        table = _read_table(self.home / FILES)
+        return [_file_of(*row) for row in table["held"]], table["gone"]
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -208,37 +200,28 @@ def moved_rows(entries: Sequence[Entry]) -> list[Entry]:
     """The same documents with their rows counted through in this order."""
     out, first = [], 0
     for entry in entries:
-        out.append(replace(entry, first=first))
+        out.append(entry._replace(first=first))
         first += entry.rows
     return out
 
 
-def _gone(name: str, values: Sequence[str]) -> list[dict[str, Any]]:
-    return [{name: value, "gone": True} for value in values]
-
-
-def _file_record(file: KnownFile) -> dict[str, Any]:
+def _file_record(file: KnownFile) -> tuple[Any, ...]:
     documents = [
-        [d.id, d.source, d.fingerprint, d.record, sorted(d.groups)] for d in file.documents
+        (d.id, d.source, d.fingerprint, d.record, sorted(d.groups)) for d in file.documents
     ]
-    return {"path": file.path, "digest": file.digest, "documents": documents}
+    return (file.path, file.digest, documents)
 
 
-def _file_of(record: dict[str, Any]) -> KnownFile:
-    documents = tuple(
-        KnownDocument(id_, source, fingerprint, is_record, frozenset(groups))
-        for id_, source, fingerprint, is_record, groups in record["documents"]
-    )
-    return KnownFile(record["path"], record["digest"], documents)
+def _file_of(path: str, digest: str, documents: list[list[Any]]) -> KnownFile:
+    known = (KnownDocument(*row[:4], frozenset(row[4])) for row in documents)
+    return KnownFile(path, digest, tuple(known))
 
 
-def _write_lines(path: Path, records: Sequence[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", errors="surrogatepass", newline="\n") as stream:
-        for record in records:
-            stream.write(json.dumps(record, ensure_ascii=False).translate(_LINE_BREAKS) + "\n")
+def _write_table(path: Path, held: Iterable[Any], gone: Sequence[str]) -> None:
+    plain = json.dumps({"held": list(held), "gone": gone}, ensure_ascii=False)
+    path.write_text(plain, encoding="utf-8", errors="surrogatepass")
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8", errors="surrogatepass", newline="\n") as stream:
-        for line in stream:
-            yield json.loads(line)
+def _read_table(path: Path) -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+    return table

@@ -18,6 +18,7 @@ from executors import versioned
 from executors.rag import store_v1
 from executors.rag.catalogue import Catalogue, Place, places
 from executors.rag.compact import (
+    Listed,
     all_words,
     gathered,
     join,
@@ -51,6 +52,8 @@ class Stored:
     opened: versioned.Opened
     facts: IndexFacts
     parts: tuple[SegmentReader, ...]
+    listed: tuple[Listed, ...]
+    """What the version says of each part."""
 
     def close(self) -> None:
         for part in self.parts:
@@ -81,7 +84,7 @@ def save_index(
         segment = segment_of(index)
         segment.files = sorted(files, key=lambda file: file.path)
         name, digests = _write_part(folder, segment)
-        _publish(folder, index.facts, [(name, len(segment.ids))], digests)
+        _publish(folder, index.facts, [_listed(name, segment)], digests)
         versioned.collect(folder, keep=before)
         return folder / versioned.PARTS / name
 
@@ -119,25 +122,34 @@ def open_stored(folder: Path) -> Stored | None:
         version = opened.record["schema_version"]
         if version > versioned.SCHEMA_VERSION:
             raise RunError("index-too-new", where=str(folder), version=version)
-        parts = tuple(
-            SegmentReader(folder / versioned.PARTS / part["name"])
-            for part in opened.record["parts"]
-        )
-        return Stored(opened, _facts(opened.record["facts"]), parts)
+        listed = tuple(Listed(**part) for part in opened.record["parts"])
+        parts = tuple(SegmentReader(folder / versioned.PARTS / part.name) for part in listed)
+        return Stored(opened, _facts(opened.record["facts"]), parts, listed)
 
 
-def add_part(folder: Path, stored: Stored, segment: Segment, facts: IndexFacts) -> str:
+def add_part(
+    folder: Path, stored: Stored, segment: Segment, facts: IndexFacts, dead: Mapping[int, int]
+) -> str:
     """Publish the version that has one more part; the caller holds the folder with `written`.
+
+    Args:
+        folder: of the index.
+        stored: the version that counts.
+        segment: the new part; it has the last word on what it names.
+        facts: of the new version.
+        dead: rows that the new part takes from older parts, by their numbers.
 
     Raises:
         OSError: it could not be written.
     """
     name, digests = _write_part(folder, segment)
-    parts = [(part["name"], part["rows"]) for part in stored.opened.record["parts"]]
-    # Put back as it was before: the last word must be the last part's.
-    files = {**stored.opened.record["files"], **digests}
-    parts = [part for part in parts if part[0] != name] + [(name, len(segment.ids))]
-    return _publish(folder, facts, parts, files)
+    parts = [
+        replace(part, dead=part.dead + dead.get(number, 0))
+        for number, part in enumerate(stored.listed)
+    ]
+    # Equal content may have been a part before: the last word must be the last part's.
+    parts = [part for part in parts if part.name != name] + [_listed(name, segment)]
+    return _publish(folder, facts, parts, {**stored.opened.record["files"], **digests})
 
 
 def settle(folder: Path, *, ram_bytes: int) -> int:
@@ -150,21 +162,10 @@ def settle(folder: Path, *, ram_bytes: int) -> int:
     with written(folder):
         while True:
             stored = open_stored(folder)
-            if stored is None:
-                return joins
-            catalogue = Catalogue.of(stored.parts)
-            rows = [part["rows"] for part in stored.opened.record["parts"]]
-            moved = [0] * len(rows)
-            for number, _ in [*catalogue.documents.values(), *catalogue.files.values()]:
-                moved[number] += 1
-            for number in [*catalogue.gone_documents.values(), *catalogue.gone_files.values()]:
-                moved[number] += 1
-            weights = [a + b for a, b in zip(rows, moved, strict=True)]
-            which = to_join(rows, weights, catalogue.live_rows(len(rows)))
-            if which is None:
-                stored.close()
+            which = None if stored is None else to_join(stored.listed)
+            if stored is None or which is None:
                 break
-            _join(folder, stored, which, catalogue, ram_bytes)
+            _join(folder, stored, which, ram_bytes)
             stored.close()
             joins += 1
         versioned.collect(folder)
@@ -264,19 +265,26 @@ def _one_faiss(parts: Sequence[SegmentReader], place: Place, ids: Any, facts: In
     return make_faiss(exact, matrix, ids.tolist())
 
 
-def _join(folder: Path, stored: Stored, which: range, catalogue: Catalogue, ram_bytes: int) -> None:
+def _join(folder: Path, stored: Stored, which: range, ram_bytes: int) -> None:
     # Only what is moved is proved: a join must not make damage look sound.
     homes = tuple(str(Path(versioned.PARTS) / stored.parts[n].home.name) for n in which)
     files: Mapping[str, str] = stored.opened.record["files"]
     versioned.prove(folder, {n: d for n, d in files.items() if n.startswith(homes)})
+    # Older parts have no say in what is still alive in younger ones.
+    catalogue = Catalogue.of(stored.parts[which.start :], which.start)
     segment, policy = join(stored.parts, which, catalogue, ram_bytes=ram_bytes)
     facts = stored.facts
     if policy is not None and which.start == 0:
         facts = replace(facts, policy=policy)
     name, digests = _write_part(folder, segment)
-    parts = [(part["name"], part["rows"]) for part in stored.opened.record["parts"]]
-    parts[which.start : which.stop] = [(name, len(segment.ids))]
+    parts = list(stored.listed)
+    parts[which.start : which.stop] = [_listed(name, segment)]
     _publish(folder, facts, parts, {**files, **digests})
+
+
+def _listed(name: str, segment: Segment) -> Listed:
+    named = (segment.entries, segment.gone_documents, segment.files, segment.gone_files)
+    return Listed(name, len(segment.ids), sum(map(len, named)))
 
 
 def _write_part(folder: Path, segment: Segment) -> tuple[str, dict[str, str]]:
@@ -288,17 +296,17 @@ def _write_part(folder: Path, segment: Segment) -> tuple[str, dict[str, str]]:
 def _publish(
     folder: Path,
     facts: IndexFacts,
-    parts: Sequence[tuple[str, int]],
+    parts: Sequence[Listed],
     files: Mapping[str, str],
 ) -> str:
-    names = {name for name, _ in parts}
+    names = {part.name for part in parts}
     plain = {k: v for k, v in asdict(facts).items() if k not in _DERIVED}
     return versioned.publish(
         folder,
         {
             "schema_version": versioned.SCHEMA_VERSION,
             "facts": plain,
-            "parts": [{"name": name, "rows": rows} for name, rows in parts],
+            "parts": [asdict(part) for part in parts],
             "files": {f: d for f, d in files.items() if f.split("/")[1] in names},
         },
     )

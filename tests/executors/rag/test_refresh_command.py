@@ -112,7 +112,7 @@ def test_what_cannot_be_done_is_said_and_the_index_stays(
 
         monkeypatch.setattr("executors.rag.embed.open_embedder", missing)
     elif how == "damaged":
-        (table,) = run.index.glob("parts/*/documents.jsonl")
+        (table,) = run.index.glob("parts/*/documents.json")
         table.write_bytes(table.read_bytes().replace(b"books", b"bookz"))
     if how == "locked":
         with run.locked():

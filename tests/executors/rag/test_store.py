@@ -40,7 +40,7 @@ def test_the_same_documents_give_the_same_version(handbook, embedder, tmp_path) 
 
 
 @pytest.mark.parametrize(
-    "name", ["chunks.jsonl", "vectors.faiss", "words.npz", "rows.npz", "documents.jsonl", "version"]
+    "name", ["chunks.jsonl", "vectors.faiss", "words.npz", "rows.npz", "documents.json", "version"]
 )
 def test_a_damaged_file_is_named(handbook, embedder, tmp_path, name: str) -> None:
     home = save_index(build(handbook, embedder), tmp_path)
@@ -66,7 +66,7 @@ def test_a_missing_file_and_a_missing_index_are_told_apart(handbook, embedder, t
     assert error.value.ref == "index-file-missing"
 
 
-@pytest.mark.parametrize("where", ["write_lines", "save", "fsync", "rename"])
+@pytest.mark.parametrize("where", ["write_table", "save", "fsync", "rename"])
 def test_a_full_disk_leaves_the_last_good_index(
     handbook, embedder, tmp_path, monkeypatch, where: str
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_full_disk_leaves_the_last_good_index(
         raise OSError(28, "No space left on device")
 
     target = {
-        "write_lines": "executors.rag.segment._write_lines",
+        "write_table": "executors.rag.segment._write_table",
         "save": "executors.rag.counts.WordCounts.save",
         "fsync": "executors.versioned.os.fsync",
         "rename": "executors.versioned.Path.replace",
