@@ -49,6 +49,7 @@ def refresh(session: Session, run: Path, changes: Path | None) -> None:
     from advisor.caches import reading_cache
     from executors.rag.embed import open_embedder
     from executors.rag.executor import ram_bytes, stored_embedder
+    from executors.rag.place import milvus_client, milvus_store, on_milvus
     from executors.rag.refresh import refresh_index
     from executors.rundir import RunDir
 
@@ -74,6 +75,8 @@ def refresh(session: Session, run: Path, changes: Path | None) -> None:
             ram_bytes=ram_bytes(),
             on_progress=lambda n, total: bar.update(n / total, f"{n}/{total}"),
         )
+        if on_milvus(plan.config):
+            milvus_store(opened, milvus_client(opened, plan.config, session)).close()
         done.seconds = time.perf_counter() - started
         document = _document(session, done)
         _record(opened, changes, document)

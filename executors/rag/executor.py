@@ -21,8 +21,10 @@ from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_langu
 from executors.rag.fusion import choose_mode
 from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
 from executors.rag.journal import Journal, clear_journals
+from executors.rag.place import milvus_client, milvus_lacks, milvus_store, on_milvus
 from executors.rag.retrieve import Retriever
 from executors.rag.store import index_bytes, open_index, save_index
+from executors.rag.stores import StoreRetriever
 from executors.rag.system import RagSystem
 from executors.rundir import RunDir
 from knowledge.corpus.types import Document, Example
@@ -36,6 +38,8 @@ DEFAULTS: Mapping[str, Scalar] = {
     "rag.top_k": 5,
     "rag.fusion": "auto",
     "rag.answer": "extractive",
+    "rag.store": "faiss",
+    "rag.milvus_uri": "",
     "rag.abstain_below": 0.0,
     "generate.max_new_tokens": 128,
 }
@@ -49,6 +53,7 @@ class RagExecutor:
     def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
         """Missing packages, embedder, documents or generator; nothing is loaded."""
         found = [Lack("package-missing", {"package": p}) for p in PACKAGES if not find_spec(p)]
+        found += milvus_lacks(plan.config)
         wanted = str(_setting(plan, "rag.embedder"))
         if missing := lacks(wanted):
             found.append(Lack("embedder-missing", {"embedder": missing}))
@@ -65,6 +70,8 @@ class RagExecutor:
         documents = [d for d in data.corpus.documents if d.text.strip()]
         if not documents:
             raise RunError("corpus-empty", where=str(data.corpus.root))
+        # Asked first: nobody should wait for an index that may not go where it is to go.
+        client = milvus_client(run, plan.config, session) if on_milvus(plan.config) else None
         choice = choose(str(_setting(plan, "rag.embedder")))
         embedder = open_embedder(choice.id, session)
         languages = _languages(documents)
@@ -86,6 +93,8 @@ class RagExecutor:
         embed_seconds = time.perf_counter() - embed_started
         save_index(index, folder, data.corpus.known)
         clear_journals(folder)
+        if client is not None:
+            milvus_store(run, client).close()
         if index.facts.suspicious:
             session.say(
                 "rag.suspicious",
@@ -136,12 +145,17 @@ class RagExecutor:
         stored = _retrieval(run)
         # Embedder first: torch must be loaded before FAISS, or their OpenMP copies clash on macOS.
         embedder = open_embedder(stored["embedder"], context.session)
-        index = open_index(run.index)
-        refuse_changed_embedder(index.facts, embedder)
+        retriever: Retriever | StoreRetriever
+        if on_milvus(plan.config):
+            store = milvus_store(run, milvus_client(run, plan.config, context.session))
+            retriever = StoreRetriever(store, embedder, stored["mode"])
+        else:
+            retriever = Retriever(open_index(run.index), embedder, stored["mode"])
+        refuse_changed_embedder(retriever.index.facts, embedder)
         generate = _setting(plan, "rag.answer") == "generate"
         return _system(
             plan,
-            Retriever(index, embedder, stored["mode"]),
+            retriever,
             threshold=float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"],
             context=context if generate else None,
         )
@@ -171,7 +185,7 @@ class RagExecutor:
 
 
 def _system(
-    plan: Plan, retriever: Retriever, *, threshold: float, context: Context | None
+    plan: Plan, retriever: Retriever | StoreRetriever, *, threshold: float, context: Context | None
 ) -> RagSystem:
     return RagSystem(
         retriever,
