@@ -1,4 +1,4 @@
-"""The same questions through FAISS and milvus-lite: `python -m bench milvus`, with okakae[milvus]."""
+"""The same questions through FAISS and milvus-lite: `python -m bench milvus` (okakae[milvus])."""
 
 from __future__ import annotations
 

@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import RunError
 from advisor.files import write_json
+from advisor.session import Session
 from advisor.types import Plan, Scalar
 from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
 from executors.rag.abstain import Threshold, calibrate, risk_coverage
 from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
 from executors.rag.fusion import choose_mode
-from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
+from executors.rag.index import Embed, RagIndex, build_index, refuse_changed_embedder
 from executors.rag.journal import Journal, clear_journals
 from executors.rag.place import milvus_client, milvus_lacks, milvus_store, on_milvus
 from executors.rag.retrieve import Retriever
+from executors.rag.spread import cluster, embed_spread, permit_cluster, wants_ray
 from executors.rag.store import index_bytes, open_index, save_index
 from executors.rag.stores import StoreRetriever
 from executors.rag.system import RagSystem
@@ -40,6 +44,8 @@ DEFAULTS: Mapping[str, Scalar] = {
     "rag.answer": "extractive",
     "rag.store": "faiss",
     "rag.milvus_uri": "",
+    "rag.workers": 1,
+    "rag.ray_address": "",
     "rag.abstain_below": 0.0,
     "generate.max_new_tokens": 128,
 }
@@ -54,6 +60,11 @@ class RagExecutor:
         """Missing packages, embedder, documents or generator; nothing is loaded."""
         found = [Lack("package-missing", {"package": p}) for p in PACKAGES if not find_spec(p)]
         found += milvus_lacks(plan.config)
+        spread = wants_ray(
+            int(_setting(plan, "rag.workers")), str(_setting(plan, "rag.ray_address"))
+        )
+        if spread and not find_spec("ray"):
+            found.append(Lack("package-missing", {"package": "ray"}))
         wanted = str(_setting(plan, "rag.embedder"))
         if missing := lacks(wanted):
             found.append(Lack("embedder-missing", {"embedder": missing}))
@@ -79,7 +90,10 @@ class RagExecutor:
         run.event("embedder", id=choice.id, reason=choice.reason)
         folder = run.index
         embed_started = time.perf_counter()
-        with session.progress(session.t("rag.progress.index"), total=1.0) as bar:
+        with (
+            _embedding(plan, choice.id, embedder.dimension, session) as embed,
+            session.progress(session.t("rag.progress.index"), total=1.0) as bar,
+        ):
             index = build_index(
                 data.corpus.documents,
                 embedder,
@@ -89,6 +103,7 @@ class RagExecutor:
                 reuse=_earlier(folder, embedder.id),
                 on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
                 journal=Journal(folder, embedder),
+                embed=embed,
             )
         embed_seconds = time.perf_counter() - embed_started
         save_index(index, folder, data.corpus.known)
@@ -182,6 +197,21 @@ class RagExecutor:
             {**threshold.record(), "curve": risk_coverage(values[True], values[False])},
         )
         return threshold
+
+
+@contextmanager
+def _embedding(
+    plan: Plan, embedder: str, dimension: int, session: Session
+) -> Iterator[Embed | None]:
+    """How chunks are embedded: None in this process, else by the plan's workers."""
+    workers, address = int(_setting(plan, "rag.workers")), str(_setting(plan, "rag.ray_address"))
+    if not wants_ray(workers, address):
+        yield None
+        return
+    permit_cluster(address, session)
+    with cluster(workers, address):
+        load = partial(open_embedder, embedder, session)
+        yield partial(embed_spread, dimension=dimension, open_embedder=load, workers=workers)
 
 
 def _system(

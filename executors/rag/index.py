@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,8 @@ _RECALL_DEPTH = 10
 
 Known = Callable[[Sequence[int]], Mapping[int, "NDArray[np.float32]"]]
 """Vectors of content keys, of those that an earlier index or an interrupted build holds."""
+Embed = Callable[..., tuple["NDArray[np.float32]", int]]
+"""Embeds a cut: takes known, on_progress and on_batch as `embed_chunks` does."""
 OnBatch = Callable[[Sequence[int], "NDArray[np.float32]"], None]
 """Called with the content keys and vectors of what was just embedded."""
 OnProgress = Callable[[int, int], None]
@@ -118,6 +120,7 @@ def build_index(
     reuse: RagIndex | None = None,
     on_progress: OnProgress | None = None,
     journal: Journal | None = None,
+    embed: Embed | None = None,
 ) -> RagIndex:
     """Chunk, embed and index documents; the same documents give the same index.
 
@@ -130,6 +133,7 @@ def build_index(
         reuse: an index by the same embedder; chunks that did not change keep their vectors.
         on_progress: called after each batch.
         journal: keeps what is embedded, and what an interrupted build embedded before.
+        embed: embeds in place of this process, see `spread`.
 
     Raises:
         RunError: the documents hold no text.
@@ -142,7 +146,8 @@ def build_index(
     by = words_by()
     known = _known(reuse, journal)
     keep = journal.add if journal else None
-    matrix, embedded = embed_chunks(cut, embedder, known, on_progress, keep)
+    made = embed or partial(embed_chunks, embedder=embedder)
+    matrix, embedded = made(cut, known=known, on_progress=on_progress, on_batch=keep)
     ids = [chunk.id for chunk in chunks]
     policy = index_policy(len(chunks), embedder.dimension, ram_bytes=ram_bytes)
     vectors = make_faiss(policy, matrix, ids)
