@@ -20,15 +20,20 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from click.testing import CliRunner
 
 from advisor.session import Session
+from bench.change_cost import Hashing
 from bench.machine import save
 from executors.base import Question
-from executors.rag.embed import Embedder, open_embedder
+from executors.rag import embed
+from executors.rag import executor as road
+from executors.rag.embed import Embedder
 from executors.rag.executor import ram_bytes, stored_embedder
 from executors.rag.index import RagIndex, build_index, cut_documents
 from executors.rag.retrieve import Retriever
@@ -40,10 +45,11 @@ from knowledge.corpus.reading import read
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 KINDS = ("md", "txt", "html", "csv", "docx", "xlsx")
+HASHING = Hashing.id
 OPERATIONS, BATCH, KILLS = 1000, 100, 3
 OF_EACH, CHARACTERS = 70, 700
 """Documents taken of each handbook, and how much of each: what is tested is the bookkeeping."""
-REFRESH = "from executors.commands.refresh import refresh; refresh()"
+REFRESH = "from bench.refresh import told; told({embedder!r}, {arguments!r})"
 
 
 class Folder:
@@ -139,17 +145,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operations", type=int, default=OPERATIONS)
     parser.add_argument("--seed", type=int, default=20261125)
-    parser.add_argument("--embedder", default="starter")
+    parser.add_argument("--embedder", default="starter", help="or hashing: bookkeeping alone")
     options = parser.parse_args()
+    if options.embedder == HASHING:
+        _hash()
     work = Path("runs") / "bench-refresh"
     shutil.rmtree(work, ignore_errors=True)
     folder = Folder(work / "data", options.seed)
     folder.start()
     run = _applied(work, options.embedder)
-    embedder = open_embedder(stored_embedder(run), Session(plain=True, offline=True))
+    embedder = embed.open_embedder(stored_embedder(run), Session(plain=True, offline=True))
     figures = measure(folder, run, embedder, options.operations)
     print(json.dumps(figures, ensure_ascii=False, indent=1))
-    print(save("refresh", {"seed": options.seed, "embedder": embedder.id, **figures}))
+    name = "refresh_hashing" if options.embedder == HASHING else "refresh"
+    print(save(name, {"seed": options.seed, "embedder": embedder.id, **figures}))
 
 
 def measure(folder: Folder, run: RunDir, embedder: Embedder, operations: int) -> dict[str, Any]:
@@ -161,8 +170,8 @@ def measure(folder: Folder, run: RunDir, embedder: Embedder, operations: int) ->
         folder.change(size)
         if number in killed_in:
             before = set(open_index(run.index).ids)
-            moment = folder.random.uniform(0.5, max([2.0, *seconds]))
-            kills += _killed(run, moment)
+            moment = folder.random.uniform(0.0, max([0.5, *seconds]))
+            kills += _killed(run, embedder, moment)
             after = set(open_index(run.index).ids)
             fresh = _ids(folder.root, run, embedder)
             # Killed before the swap or after it, nothing between.
@@ -254,30 +263,57 @@ def _rebuilt(root: Path, run: RunDir, embedder: Embedder) -> RagIndex:
 
 def _applied(work: Path, embedder: str) -> RunDir:
     plan = work / "plan.json"
+    # The hashing embedder bears the name of one that a plan may name.
+    named = "starter" if embedder == HASHING else embedder
     sets = ("goal=new_facts", f"data.path={work / 'data'}", "rag.answer=extractive")
-    flags = [flag for one in (*sets, f"rag.embedder={embedder}") for flag in ("--set", one)]
-    _call("-m", "advisor", "plan", *flags, "--option", "rag", "--out", str(plan))
-    _call("-m", "advisor", "apply", str(plan), "--run", str(work / "run"))
+    flags = [flag for one in (*sets, f"rag.embedder={named}") for flag in ("--set", one)]
+    _command("advisor.commands_plan", "plan", *flags, "--option", "rag", "--out", str(plan))
+    _command("executors.commands.apply", "apply", str(plan), "--run", str(work / "run"))
     return RunDir.open(work / "run")
 
 
 def _refreshed(run: RunDir) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(_call("-c", REFRESH, str(run.path)).stdout)
-    return told
+    said: dict[str, Any] = json.loads(
+        _command("executors.commands.refresh", "refresh", str(run.path))
+    )
+    return said
 
 
-def _killed(run: RunDir, moment: float) -> int:
-    """Start a refresh and kill it; 1 when it was still at work."""
-    command = [sys.executable, "-c", REFRESH, str(run.path), "--offline", "--no-input"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _killed(run: RunDir, embedder: Embedder, moment: float) -> int:
+    """Refresh in a process of its own and kill it; 1 when it was still at work."""
+    code = REFRESH.format(embedder=embedder.id, arguments=[str(run.path)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # it has loaded what it needs and begins
     time.sleep(moment)
     process.send_signal(signal.SIGKILL)
     return int(process.wait() == -signal.SIGKILL)
 
 
-def _call(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments, "--json", "--no-input", "--offline"]
-    return subprocess.run(command, check=True, capture_output=True, text=True)
+def told(embedder: str, arguments: list[str]) -> None:
+    """The refresh of a process that will be killed."""
+    if embedder == HASHING:
+        _hash()
+    module = import_module("executors.commands.refresh")
+    print("begins", flush=True)
+    module.refresh([*arguments, "--json", "--no-input", "--offline"])
+
+
+def _command(module: str, name: str, *arguments: str) -> str:
+    command = getattr(import_module(module), name)
+    given = [*arguments, "--json", "--no-input", "--offline"]
+    result = CliRunner().invoke(command, given, catch_exceptions=False)
+    if result.exit_code:
+        raise SystemExit(f"{name} {arguments}: {result.output}")
+    return result.stdout
+
+
+def _hash() -> None:
+    """Embed by hashing in this process: deterministic, and free beside what is tested."""
+    for module in (embed, road):
+        module.open_embedder = lambda *_: Hashing()  # type: ignore[assignment]
 
 
 def _records(path: Path) -> list[dict[str, str]]:
