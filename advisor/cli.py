@@ -33,7 +33,7 @@ BEHIND_FLAGS = ("probe", "inspect-as")
 # The order of a first visit; commands that are not named here follow by name.
 _ORDER = (
     *("ask", "inspect", "recommend", "estimate", "plan", "apply"),
-    *("compare", "escalate", "use", "report"),
+    *("compare", "escalate", "use", "refresh", "report"),
 )
 
 _NEAREST = "okakae-nearest"

@@ -8,6 +8,10 @@ from importlib import import_module
 ALL = (
     "startup",
     "retrieval",
+    "refresh",
+    "change_cost",
+    "milvus",
+    "rag_plan",
     "roads",
     "evidence",
     "coding",

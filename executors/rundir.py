@@ -21,6 +21,7 @@ from advisor.detect import installed
 from advisor.errors import RunError, UsageError
 from advisor.files import read_json, sha256_file, write_json, write_text
 from advisor.types import Estimate, Manifest, Plan, RunStatus
+from executors.versioned import CURRENT, intact
 
 LOCK_WRITTEN_WITHIN_S = 10.0
 DATA_FILE = "data.json"
@@ -117,6 +118,11 @@ class RunDir:
         return self.path / "artifacts"
 
     @property
+    def index(self) -> Path:
+        """Where retrieval keeps its index, in versions of its own."""
+        return self.artifacts / "index"
+
+    @property
     def eval(self) -> Path:
         return self.path / "eval"
 
@@ -146,9 +152,14 @@ class RunDir:
         lost = {
             name.split("/")[0]
             for name, digest in self.manifest.artifacts.items()
-            if not (self.path / name).is_file()
-            or (not name.startswith("eval/") and sha256_file(self.path / name) != digest)
+            if not self._keeps_itself(self.path / name)
+            and (
+                not (self.path / name).is_file()
+                or (not name.startswith("eval/") and sha256_file(self.path / name) != digest)
+            )
         }
+        if (self.index / CURRENT).is_file() and not intact(self.index):
+            lost.add("artifacts")
         again = {"evaluate"} if lost else set()
         if "artifacts" in lost:
             again.add("build")
@@ -186,7 +197,9 @@ class RunDir:
             for folder in (self.artifacts, self.eval)
             if folder.is_dir()
             for file in sorted(folder.rglob("*"))
-            if file.is_file() and "checkpoints" not in file.relative_to(self.path).parts
+            if file.is_file()
+            and "checkpoints" not in file.relative_to(self.path).parts
+            and not self._keeps_itself(file)
         }
         stages = (*manifest.stages, *(() if stage in manifest.stages else (stage,)))
         self.save(replace(manifest, stages=stages, artifacts=digests))
@@ -200,10 +213,19 @@ class RunDir:
         """
         for name, digest in self.manifest.artifacts.items():
             file = self.path / name
+            if self._keeps_itself(file):
+                continue
             if not file.is_file():
                 raise RunError("artifact-missing", where=str(file), path=name)
             if not name.startswith("eval/") and sha256_file(file) != digest:
                 raise RunError("artifact-changed", where=str(file), path=name)
+
+    def _keeps_itself(self, file: Path) -> bool:
+        """Whether a file is of the index, which proves its own files when it is opened.
+
+        A refresh swaps them in one step; a second list of digests could not be swapped with it.
+        """
+        return self.index in file.parents and (self.index / CURRENT).is_file()
 
     def event(self, kind: str, **values: Any) -> None:
         self._append("events.jsonl", {"time": now(), "event": kind, **values})

@@ -60,6 +60,9 @@ READS_TEXT = {
 }
 NO_TEXT = {
     "tile:two tables": "the name of a size",
+    "id in [": "Milvus's language of filters",
+    " and id <= ": "the same",
+    " or array_contains_any(groups, ": "the same",
     "backward end": "the name of a phase",
     "My Number": "the name of a pattern",
     "payment card": "the same",

@@ -5,27 +5,34 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from advisor.errors import RunError
 from advisor.files import write_json
+from advisor.session import Session
 from advisor.types import Plan, Scalar
 from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
 from executors.rag.abstain import Threshold, calibrate, risk_coverage, weights_for
 from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
 from executors.rag.fusion import choose_mode
-from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
+from executors.rag.index import Embed, RagIndex, build_index, refuse_changed_embedder
+from executors.rag.journal import Journal, clear_journals
+from executors.rag.place import milvus_client, milvus_lacks, milvus_store, on_milvus
 from executors.rag.retrieve import Retriever
+from executors.rag.spread import cluster, embed_spread, permit_cluster, wants_ray
 from executors.rag.store import index_bytes, open_index, save_index
+from executors.rag.stores import StoreRetriever
 from executors.rag.system import RagSystem
 from executors.rundir import RunDir
 from knowledge.corpus.types import Document, Example
 
-INDEX_FOLDER = "index"
 RETRIEVAL_FILE = "retrieval.json"
 ABSTENTION_FILE = "abstention.json"
 LEFT_OUT_QUESTIONS = 200
@@ -39,6 +46,10 @@ DEFAULTS: Mapping[str, Scalar] = {
     "rag.fusion": "auto",
     "rag.answer": "extractive",
     "rag.abstain": True,
+    "rag.store": "faiss",
+    "rag.milvus_uri": "",
+    "rag.workers": 1,
+    "rag.ray_address": "",
     "rag.abstain_below": 0.0,
     "rag.unsupported": "drop",
     "generate.max_new_tokens": 128,
@@ -53,6 +64,12 @@ class RagExecutor:
     def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
         """Missing packages, embedder, documents or generator; nothing is loaded."""
         found = [Lack("package-missing", {"package": p}) for p in PACKAGES if not find_spec(p)]
+        found += milvus_lacks(plan.config)
+        spread = wants_ray(
+            int(_setting(plan, "rag.workers")), str(_setting(plan, "rag.ray_address"))
+        )
+        if spread and not find_spec("ray"):
+            found.append(Lack("package-missing", {"package": "ray"}))
         wanted = str(_setting(plan, "rag.embedder"))
         if missing := lacks(wanted):
             found.append(Lack("embedder-missing", {"embedder": missing}))
@@ -69,25 +86,35 @@ class RagExecutor:
         documents = [d for d in data.corpus.documents if d.text.strip()]
         if not documents:
             raise RunError("corpus-empty", where=str(data.corpus.root))
+        # Asked first: nobody should wait for an index that may not go where it is to go.
+        client = milvus_client(run, plan.config, session) if on_milvus(plan.config) else None
         choice = choose(str(_setting(plan, "rag.embedder")))
         embedder = open_embedder(choice.id, session)
         languages = _languages(documents)
         refuse_wrong_language(embedder, languages, _sample(documents))
         run.event("embedder", id=choice.id, reason=choice.reason)
-        folder = run.artifacts / INDEX_FOLDER
+        folder = run.index
         embed_started = time.perf_counter()
-        with session.progress(session.t("rag.progress.index"), total=1.0) as bar:
+        with (
+            _embedding(plan, choice.id, embedder.dimension, session) as embed,
+            session.progress(session.t("rag.progress.index"), total=1.0) as bar,
+        ):
             index = build_index(
-                documents,
+                data.corpus.documents,
                 embedder,
                 chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
                 overlap_tokens=int(_setting(plan, "rag.chunk_overlap_tokens")),
-                ram_bytes=_ram_bytes(),
+                ram_bytes=ram_bytes(),
                 reuse=_earlier(folder, embedder.id),
                 on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
+                journal=Journal(folder, embedder),
+                embed=embed,
             )
         embed_seconds = time.perf_counter() - embed_started
-        save_index(index, folder)
+        save_index(index, folder, data.corpus.known)
+        clear_journals(folder)
+        if client is not None:
+            milvus_store(run, client).close()
         if index.facts.suspicious:
             session.say(
                 "rag.suspicious",
@@ -135,19 +162,21 @@ class RagExecutor:
             MachineError: the embedder is not installed here.
         """
         plan = run.plan
-        path = run.artifacts / RETRIEVAL_FILE
-        if not path.is_file():
-            raise RunError("index-missing", where=str(path), path=str(path))
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = _retrieval(run)
         # Embedder first: torch must be loaded before FAISS, or their OpenMP copies clash on macOS.
         embedder = open_embedder(stored["embedder"], context.session)
-        index = open_index(run.artifacts / INDEX_FOLDER)
-        refuse_changed_embedder(index.facts, embedder)
+        retriever: Retriever | StoreRetriever
+        if on_milvus(plan.config):
+            store = milvus_store(run, milvus_client(run, plan.config, context.session))
+            retriever = StoreRetriever(store, embedder, stored["mode"])
+        else:
+            retriever = Retriever(open_index(run.index), embedder, stored["mode"])
+        refuse_changed_embedder(retriever.index.facts, embedder)
         generate = _setting(plan, "rag.answer") == "generate"
         line = float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"]
         return _system(
             plan,
-            Retriever(index, embedder, stored["mode"]),
+            retriever,
             threshold=line if _setting(plan, "rag.abstain") else 0.0,
             context=context if generate else None,
         )
@@ -192,8 +221,23 @@ class RagExecutor:
         return threshold
 
 
+@contextmanager
+def _embedding(
+    plan: Plan, embedder: str, dimension: int, session: Session
+) -> Iterator[Embed | None]:
+    """How chunks are embedded: None in this process, else by the plan's workers."""
+    workers, address = int(_setting(plan, "rag.workers")), str(_setting(plan, "rag.ray_address"))
+    if not wants_ray(workers, address):
+        yield None
+        return
+    permit_cluster(address, session)
+    with cluster(workers, address):
+        load = partial(open_embedder, embedder, session)
+        yield partial(embed_spread, dimension=dimension, open_embedder=load, workers=workers)
+
+
 def _system(
-    plan: Plan, retriever: Retriever, *, threshold: float, context: Context | None
+    plan: Plan, retriever: Retriever | StoreRetriever, *, threshold: float, context: Context | None
 ) -> RagSystem:
     return RagSystem(
         retriever,
@@ -204,6 +248,23 @@ def _system(
         max_new_tokens=int(_setting(plan, "generate.max_new_tokens")),
         unsupported="mark" if _setting(plan, "rag.unsupported") == "mark" else "drop",
     )
+
+
+def stored_embedder(run: RunDir) -> str:
+    """The embedder a run's index was made with.
+
+    Raises:
+        RunError: the run has no index.
+    """
+    return str(_retrieval(run)["embedder"])
+
+
+def _retrieval(run: RunDir) -> dict[str, Any]:
+    path = run.artifacts / RETRIEVAL_FILE
+    if not path.is_file():
+        raise RunError("index-missing", where=str(path), path=str(path))
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return stored
 
 
 def _setting(plan: Plan, id_: str) -> Scalar:
@@ -237,7 +298,7 @@ def _sample(documents: Sequence[Document]) -> str:
     return "\n".join(japanese)[:_SAMPLE_CHARACTERS]
 
 
-def _ram_bytes() -> int:
+def ram_bytes() -> int:
     import psutil
 
     return int(psutil.virtual_memory().total)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from executors.rag.counts import WordCounts
+
 # Lucene's k1 and b, with which the reference figures of this field were taken.
 K1 = 1.2
 B = 0.75
@@ -90,6 +92,12 @@ class SparseIndex:
         span = slice(self._starts[row], self._starts[row + 1])
         pairs = zip(self._columns[span].tolist(), self._counts[span].tolist(), strict=True)
         return Counter({self.vocabulary[column]: count for column, count in pairs})
+
+    def word_counts(self) -> WordCounts:
+        """What it was built from, as it is kept on disk."""
+        from executors.rag.counts import WordCounts
+
+        return WordCounts(self.vocabulary, self._starts, self._columns, self._counts)
 
     def save(self, folder: Path) -> None:
         import numpy as np

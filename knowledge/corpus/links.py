@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from knowledge.corpus.facts import DocumentFacts
 from knowledge.corpus.source import excerpt, ranges
-from knowledge.corpus.types import Document, Example, Problem
+from knowledge.corpus.types import Document, Example, KnownDocument, Problem
 
 Notes = dict[str, list[Problem]]
-# Whole documents, or what was counted of them: only names matter here.
-D = TypeVar("D", Document, DocumentFacts)
+# Whole documents, or what was counted or kept of them: only names matter here.
+D = TypeVar("D", Document, DocumentFacts, KnownDocument)
 
 
 def linked(
@@ -29,12 +29,12 @@ def linked(
         examples: in reading order.
     """
     notes: Notes = defaultdict(list)
-    kept = _unique_documents(without_origins(documents, records, notes))
+    kept = unique_documents(without_origins(documents, records, notes))
     unique = _unique_examples(examples)
     return tuple(kept), tuple(resolve_links(unique, kept, notes)), notes
 
 
-def _unique_documents(documents: Sequence[D]) -> list[D]:
+def unique_documents(documents: Sequence[D]) -> list[D]:
     """Of two records with one id the second takes its file's name before its own."""
     seen: set[str] = set()
     unique = []

@@ -13,7 +13,16 @@ from knowledge.corpus.readers import Asked, FileRead
 from knowledge.corpus.repetition import find_repetitions, told
 from knowledge.corpus.sketch import copy_problems, find_copies
 from knowledge.corpus.source import name_below
-from knowledge.corpus.types import Corpus, DataFacts, Document, Example, FileReport, Problem
+from knowledge.corpus.types import (
+    Corpus,
+    DataFacts,
+    Document,
+    Example,
+    FileReport,
+    KnownDocument,
+    KnownFile,
+    Problem,
+)
 from knowledge.corpus.walking import walk
 from knowledge.corpus.workers import Job, cores, read_all, read_here
 
@@ -54,7 +63,8 @@ def read(
     Raises:
         FileNotFoundError: `path` does not exist.
     """
-    found = list(_found(path, on_file, workers, cache, texts=True))
+    by_file = list(_by_file(path, on_file, workers, cache, texts=True))
+    found = [read for _, reads in by_file for read in reads]
     documents: list[Document] = [d for read in found for d in read.documents]
     records = {
         id(document)
@@ -74,6 +84,32 @@ def read(
         _noted(found, (notes, repeated)),
         _digest(found),
         tuple(between),
+        tuple(known_file(name, reads) for name, reads in by_file),
+    )
+
+
+def read_files(
+    files: Sequence[tuple[Path, str]], *, cache: Path | None = None
+) -> Iterator[tuple[str, list[FileRead]]]:
+    """Single files under the names they have in a corpus, in order; members after what holds them.
+
+    Args:
+        files: where each lies, and its name below the data root.
+        cache: as in `read`.
+    """
+    yield from _read([Job(file, name) for file, name in files], None, None, cache, texts=True)
+
+
+def known_file(name: str, reads: Sequence[FileRead]) -> KnownFile:
+    """What to remember of a file that was read."""
+    return KnownFile(
+        name,
+        reads[0].digest if reads else "",
+        tuple(
+            KnownDocument(document.id, document.source, document.fingerprint, facts.record)
+            for read in reads
+            for document, facts in zip(read.documents, read.document_facts, strict=True)
+        ),
     )
 
 
@@ -101,7 +137,8 @@ def survey(
     """
     found: list[FileRead] = []
     texts = on_document is not None
-    for one in _found(path, on_file, workers, cache, texts=texts, asked=asked):
+    by_file = _by_file(path, on_file, workers, cache, texts=texts, asked=asked)
+    for one in (read for _, reads in by_file for read in reads):
         for document in one.documents if on_document is not None else ():
             on_document(document)  # type: ignore[misc]
         found.append(replace(one, documents=()))
@@ -124,7 +161,7 @@ def survey(
     )
 
 
-def _found(
+def _by_file(
     path: Path,
     on_file: OnFile | None,
     workers: int | None,
@@ -132,12 +169,23 @@ def _found(
     *,
     texts: bool,
     asked: Asked = (),
-) -> Iterator[FileRead]:
+) -> Iterator[tuple[str, list[FileRead]]]:
     """Everything read, file by file in the order of their names; members after what holds them."""
     if not path.exists():
         raise FileNotFoundError(path)
     root = path if path.is_dir() else path.parent
     jobs = [Job(file, name_below(file, root), asked) for file in walk(path)]
+    yield from _read(jobs, on_file, workers, cache, texts=texts)
+
+
+def _read(
+    jobs: Sequence[Job],
+    on_file: OnFile | None,
+    workers: int | None,
+    cache: Path | None,
+    *,
+    texts: bool,
+) -> Iterator[tuple[str, list[FileRead]]]:
     wanted = _workers(jobs) if workers is None else workers
     results: Iterable[list[FileRead]]
     if wanted:
@@ -147,7 +195,7 @@ def _found(
     for job, reads in zip(jobs, results, strict=True):
         if on_file is not None:
             on_file(job.id)
-        yield from reads
+        yield job.id, reads
 
 
 def _copies(documents: Sequence[DocumentFacts]) -> list[Problem]:

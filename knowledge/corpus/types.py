@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +50,13 @@ class Document:
             shown = section.headings
             parts.append(section.text)
         return "\n\n".join(part for part in parts if part)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all of it but its id: equal means equal chunks."""
+        held = {name: value for name, value in asdict(self).items() if name != "id"}
+        plain = json.dumps(held, ensure_ascii=False, sort_keys=True, default=sorted)
+        return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def language(self) -> str:
@@ -137,6 +146,30 @@ class FileReport:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownDocument:
+    """What is remembered of a document as its file gave it, before ids were made unique."""
+
+    id: str
+    source: str
+    fingerprint: str
+    """Changes with whatever of it could be searched or shown; see `fingerprint`."""
+    record: bool
+    """Whether it is a record of a corpus.jsonl."""
+    groups: frozenset[str] = frozenset()
+    """Who may see it, as far as the document itself says."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What is remembered of a file, so that only changed files are read again."""
+
+    path: str
+    digest: str
+    """SHA-256 of its bytes; empty when they could not be read."""
+    documents: tuple[KnownDocument, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Corpus:
     """Everything read from a data folder; `digest` changes when any byte of it does.
 
@@ -149,6 +182,8 @@ class Corpus:
     files: tuple[FileReport, ...]
     digest: str
     problems: tuple[Problem, ...] = ()
+    known: tuple[KnownFile, ...] = ()
+    """The files in reading order, members of archives with what holds them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import pytest
 from small_corpus import HashingEmbedder, document
 
 from advisor.errors import RunError
+from executors import versioned
 from executors.rag.index import RagIndex, build_index, make_faiss, prepare, refuse_changed_embedder
 from executors.rag.policy import EXACT_UP_TO, IndexPolicy, index_policy
-from executors.rag.store import CURRENT, open_index, save_index
+from executors.rag.store import open_index, save_index
 
 
 def build(documents, embedder, reuse: RagIndex | None = None) -> RagIndex:
@@ -39,12 +39,17 @@ def test_the_same_documents_give_the_same_version(handbook, embedder, tmp_path) 
     assert one.name == two.name
 
 
-@pytest.mark.parametrize("name", ["chunks.jsonl", "vectors.faiss", "words.npz", "facts.json"])
+@pytest.mark.parametrize(
+    "name", ["chunks.jsonl", "vectors.faiss", "words.npz", "rows.npz", "documents.json", "version"]
+)
 def test_a_damaged_file_is_named(handbook, embedder, tmp_path, name: str) -> None:
     home = save_index(build(handbook, embedder), tmp_path)
-    content = bytearray((home / name).read_bytes())
+    (version,) = (tmp_path / "versions").iterdir()
+    path = version if name == "version" else home / name
+    content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    (home / name).write_bytes(content)
+    path.write_bytes(content)
+    name = path.name
     with pytest.raises(RunError) as error:
         open_index(tmp_path)
     assert error.value.ref == "index-damaged"
@@ -61,27 +66,49 @@ def test_a_missing_file_and_a_missing_index_are_told_apart(handbook, embedder, t
     assert error.value.ref == "index-file-missing"
 
 
-def test_a_failed_write_leaves_the_last_good_index(
-    handbook, embedder, tmp_path, monkeypatch
+@pytest.mark.parametrize("where", ["write_table", "save", "fsync", "rename"])
+def test_a_full_disk_leaves_the_last_good_index(
+    handbook, embedder, tmp_path, monkeypatch, where: str
 ) -> None:
     save_index(build(handbook, embedder), tmp_path)
-    before = open_index(tmp_path).chunks
+    before = list(open_index(tmp_path).chunks)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("executors.rag.sparse.SparseIndex.save", full)
-    with pytest.raises(RunError) as error:
-        save_index(build(handbook[:2], embedder), tmp_path)
+    target = {
+        "write_table": "executors.rag.segment._write_table",
+        "save": "executors.rag.counts.WordCounts.save",
+        "fsync": "executors.versioned.os.fsync",
+        "rename": "executors.versioned.Path.replace",
+    }[where]
+    with monkeypatch.context() as patch:
+        patch.setattr(target, full)
+        with pytest.raises(RunError) as error:
+            save_index(build(handbook[:2], embedder), tmp_path)
     assert error.value.ref == "index-not-written"
-    assert open_index(tmp_path).chunks == before
+    assert list(open_index(tmp_path).chunks) == before
     assert not list(tmp_path.glob(".writing-*"))
 
 
-def test_one_generation_stays_for_readers(handbook, embedder, tmp_path) -> None:
-    homes = [save_index(build(handbook[:n], embedder), tmp_path) for n in (2, 3, 4)]
-    assert [home.exists() for home in homes] == [False, True, True]
-    assert json.loads((tmp_path / CURRENT).read_text())["version"] == homes[-1].name
+def test_versions_stay_as_long_as_somebody_reads_them(handbook, embedder, tmp_path) -> None:
+    homes = [save_index(build(handbook[:2], embedder), tmp_path)]
+    reader = open_index(tmp_path)
+    for n in (3, 4, 5):
+        homes.append(save_index(build(handbook[:n], embedder), tmp_path))
+    # The one read, the one before the last, and the last.
+    assert [home.exists() for home in homes] == [True, False, True, True]
+    assert len(list(reader.chunks)) < len(list(open_index(tmp_path).chunks))
+    reader.lease.close()
+    save_index(build(handbook[:1], embedder), tmp_path)
+    assert [home.exists() for home in homes] == [False, False, False, True]
+
+
+def test_a_second_writer_is_refused(handbook, embedder, tmp_path) -> None:
+    with versioned.writing(tmp_path), pytest.raises(RunError) as error:
+        save_index(build(handbook, embedder), tmp_path)
+    assert error.value.ref == "index-busy"
+    save_index(build(handbook, embedder), tmp_path)
 
 
 def test_only_changed_documents_are_embedded_again(handbook, embedder, tmp_path) -> None:

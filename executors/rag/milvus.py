@@ -1,0 +1,312 @@
+"""The store on Milvus: a local file here, a server or a cluster by its URI, one client for all.
+
+A collection holds per chunk its id, its vector, BM25's half that is the chunk's own
+(tf / (tf + k1 (1 - b + b length / average))), who may see it, and the chunk. The other half, how
+rare a word is, goes into the query, so that a search by inner product gives BM25 without any
+tokenizer of the engine. Numbers of words and how often each occurs stand in a file of ours beside
+the collection; a filtered search uses rarities of the whole collection.
+
+Chunks come from the index on disk, which stays the place where documents are taken up: `sync`
+brings what changed since. Stored halves are written anew when the average length has drifted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor.errors import MachineError, RunError
+from advisor.files import read_json, write_json
+from advisor.hosts import is_this_machine
+from executors.rag.chunk import Chunk
+from executors.rag.filter import Filter
+from executors.rag.index import IndexFacts, RagIndex
+from executors.rag.sparse import K1, B
+from executors.rag.stores import Scored, spread
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from advisor.session import Session
+
+TOKEN_ENV = "OKAKAE_MILVUS_TOKEN"
+SIDECAR = "milvus-words.json"
+DRIFT = 0.01
+"""Stored halves are written anew once the average length is off by this share: BM25 scores are
+off by at most b times as much until then."""
+_BATCH = 500
+_IN_A_RANGE = 4000
+_LONGEST = 2000
+
+
+def is_file(uri: str) -> bool:
+    """Whether the URI names a local file of milvus-lite."""
+    return "://" not in uri
+
+
+def connect(uri: str, session: Session) -> Any:
+    """A client; consent is asked before anything goes to another machine.
+
+    Raises:
+        Forbidden: the documents may not leave this machine, or nobody agreed.
+        MachineError: pymilvus is not installed, or the server does not answer.
+    """
+    if not is_file(uri) and not is_this_machine(uri):
+        session.permit("upload", uri)
+    try:
+        from pymilvus import MilvusClient
+        from pymilvus.exceptions import MilvusException
+    except ModuleNotFoundError:
+        raise MachineError("package-missing", package="pymilvus") from None
+    token = "" if is_file(uri) else os.environ.get(TOKEN_ENV, "")
+    try:
+        return MilvusClient(uri, token=token)
+    except ModuleNotFoundError:
+        raise MachineError("package-missing", package="milvus-lite") from None
+    except (MilvusException, OSError) as error:
+        why = str(error).strip().splitlines()[0][:200]
+        raise MachineError("milvus-unreachable", where=uri, path=uri, why=why) from None
+
+
+class MilvusStore:
+    """A collection and the words beside it."""
+
+    def __init__(self, client: Any, collection: str, folder: Path, facts: IndexFacts) -> None:
+        self._client, self._collection, self._folder = client, collection, folder
+        self.facts = facts
+        side = _sidecar(folder)
+        self._number: dict[str, int] = {word: i for i, word in enumerate(side["words"])}
+        self._frequency: list[int] = side["frequency"]
+        self._n, self._average = int(side["chunks"]), float(side["average"])
+        self._background: list[int] = side["background"]
+        self._version: str = side["version"]
+
+    @property
+    def version(self) -> str:
+        """Of the index whose chunks it holds."""
+        return self._version
+
+    def sync(self, index: RagIndex, version: str) -> tuple[int, int]:
+        """Bring the collection to an index; returns chunks written and deleted.
+
+        Raises:
+            MilvusException: the server refused.
+        """
+        counts = index.sparse.word_counts()
+        lengths = _lengths(counts)
+        average = float(lengths.mean())
+        self._make(index.facts.dimension)
+        held = set(self._ids())
+        gone = sorted(held - set(index.ids))
+        # An interrupted sync is begun again: until the words are written, all is written anew.
+        drifted = not self._average or abs(average / self._average - 1) > DRIFT
+        drifted = drifted or self._version == ""
+        rows = [r for r, id_ in enumerate(index.ids) if drifted or id_ not in held]
+        if drifted:
+            self._average = average
+        for word in counts.vocabulary:
+            self._number.setdefault(word, len(self._number))
+        self._save("")
+        for at in range(0, len(gone), _BATCH):
+            self._client.delete(self._collection, ids=gone[at : at + _BATCH])
+        for at in range(0, len(rows), _BATCH):
+            batch = [self._record(index, counts, lengths, row) for row in rows[at : at + _BATCH]]
+            self._client.upsert(self._collection, batch)
+        self._frequency = [0] * len(self._number)
+        names = counts.vocabulary
+        for column, frequency in enumerate(_document_frequency(counts)):
+            self._frequency[self._number[names[column]]] = frequency
+        self._n, self._background = len(index.ids), spread(index.ids)
+        self._save(version)
+        self.facts = index.facts
+        return len(rows), len(gone)
+
+    def dense(
+        self, queries: NDArray[np.float32], depth: int, where: Filter | None = None
+    ) -> list[Scored]:
+        found = self._client.search(
+            self._collection,
+            data=[query.tolist() for query in queries],
+            anns_field="vector",
+            limit=depth,
+            filter=expression(where),
+            search_params={"metric_type": "IP"},
+            consistency_level="Strong",
+        )
+        return [[(int(hit["id"]), float(hit["distance"])) for hit in line] for line in found]
+
+    def sparse(self, words: Sequence[str], depth: int, where: Filter | None = None) -> Scored:
+        return self._sparse(words, depth, expression(where))
+
+    def bm25(self, words: Sequence[str], ids: Sequence[int]) -> Mapping[int, float]:
+        scores = dict.fromkeys(ids, 0.0)
+        named = f"id in [{', '.join(map(str, ids))}]"
+        return scores | dict(self._sparse(words, len(ids), named))
+
+    def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        import numpy as np
+
+        held = self._rows(ids, "vector")
+        return np.array([held[id_] for id_ in ids], dtype=np.float32)
+
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]:
+        held = self._rows(ids, "chunk")
+        return [Chunk.from_record(dict(held[id_])) for id_ in ids]
+
+    def background(self) -> NDArray[np.float32]:
+        return self.vectors(self._background)
+
+    def idf(self, word: str) -> float:
+        """How rare a word is; one the papers never use counts as the rarest possible."""
+        number = self._number.get(word)
+        frequency = 0 if number is None else self._frequency[number]
+        return math.log1p((self._n - frequency + 0.5) / (frequency + 0.5))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _sparse(self, words: Sequence[str], depth: int, filter_: str) -> Scored:
+        import numpy as np
+
+        query = {
+            self._number[w]: float(np.float32(self.idf(w))) for w in words if w in self._number
+        }
+        if not query or not depth:
+            return []
+        (found,) = self._client.search(
+            self._collection,
+            data=[query],
+            anns_field="words",
+            limit=depth,
+            filter=filter_,
+            search_params={"metric_type": "IP"},
+            consistency_level="Strong",
+        )
+        return [(int(hit["id"]), float(hit["distance"])) for hit in found if hit["distance"] > 0]
+
+    def _rows(self, ids: Sequence[int], field: str) -> dict[int, Any]:
+        held = {}
+        for at in range(0, len(ids), _BATCH):
+            part = list(ids[at : at + _BATCH])
+            for row in self._client.get(self._collection, ids=part, output_fields=["id", field]):
+                held[int(row["id"])] = row[field]
+        if missing := set(ids) - set(held):
+            raise RunError("milvus-row-missing", where=self._collection, n=len(missing))
+        return held
+
+    def _ids(self) -> Iterator[int]:
+        """Every id, asked for by ranges: ids are digests, so ranges hold equally many."""
+        count = int(self._client.get_collection_stats(self._collection)["row_count"])
+        ranges = count // _IN_A_RANGE + 1
+        width = (1 << 63) // ranges + 1
+        for low in range(0, 1 << 63, width):
+            named = f"id >= {low} and id <= {min(low + width, 1 << 63) - 1}"
+            rows = self._client.query(
+                self._collection, filter=named, output_fields=["id"], limit=4 * _IN_A_RANGE
+            )
+            yield from (int(row["id"]) for row in rows)
+
+    def _make(self, dimension: int) -> None:
+        from pymilvus import DataType
+
+        if self._client.has_collection(self._collection):
+            return
+        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
+        schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+        for name in ("groups", "metadata"):
+            text = {"element_type": DataType.VARCHAR, "max_length": _LONGEST}
+            schema.add_field(name, DataType.ARRAY, max_capacity=256, **text)
+        schema.add_field("chunk", DataType.JSON)
+        indexes = self._client.prepare_index_params()
+        kind = "FLAT" if self.facts.policy.kind == "flat" else "HNSW"
+        parameters = {} if kind == "FLAT" else {"M": 32, "efConstruction": 200}
+        indexes.add_index("vector", index_type=kind, metric_type="IP", params=parameters)
+        indexes.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
+        self._client.create_collection(
+            self._collection, schema=schema, index_params=indexes, consistency_level="Strong"
+        )
+
+    def _record(self, index: RagIndex, counts: Any, lengths: Any, row: int) -> dict[str, Any]:
+        chunk = index.chunks[row]
+        span = slice(int(counts.starts[row]), int(counts.starts[row + 1]))
+        norm = K1 * (1 - B + B * float(lengths[row]) / (self._average or 1.0))
+        pairs = zip(counts.columns[span].tolist(), counts.counts[span].tolist(), strict=True)
+        halves = {self._number[counts.vocabulary[c]]: tf / (tf + norm) for c, tf in pairs}
+        metadata = getattr(chunk, "metadata", {})
+        return {
+            "id": index.ids[row],
+            "vector": index.vector(row).tolist(),
+            # An empty sparse vector is refused; a word nobody asks for is the same.
+            "words": halves or {(1 << 32) - 2: 1e-6},
+            "groups": sorted(getattr(chunk, "groups", ())),
+            "metadata": [_pair(*item) for item in sorted(metadata.items())],
+            "chunk": chunk.record(),
+        }
+
+    def _save(self, version: str) -> None:
+        self._version = version
+        write_json(
+            self._folder / SIDECAR,
+            {
+                "schema_version": 1,
+                "version": version,
+                "chunks": self._n,
+                "average": self._average,
+                "background": self._background,
+                "words": list(self._number),
+                "frequency": self._frequency,
+            },
+        )
+
+
+def expression(where: Filter | None) -> str:
+    """A filter as a boolean expression of Milvus; empty for none."""
+    if where is None:
+        return ""
+    parts = []
+    if where.groups is not None:
+        open_ = "array_length(groups) == 0"
+        named = json.dumps(sorted(where.groups), ensure_ascii=False)
+        parts.append(
+            f"({open_} or array_contains_any(groups, {named}))" if where.groups else f"({open_})"
+        )
+    for name, values in sorted(where.metadata.items()):
+        wanted = json.dumps([_pair(name, v) for v in sorted(values)], ensure_ascii=False)
+        parts.append(f"array_contains_any(metadata, {wanted})")
+    return " and ".join(parts)
+
+
+def _pair(name: str, value: str) -> str:
+    return f"{name}={value}"[: _LONGEST // 4]
+
+
+def _sidecar(folder: Path) -> dict[str, Any]:
+    path = folder / SIDECAR
+    if path.is_file():
+        return read_json(path, dict)
+    empty: list[int] = []
+    return {
+        **{"version": "", "chunks": 0, "average": 0.0},
+        **{"words": [], "frequency": empty, "background": empty},
+    }
+
+
+def _lengths(counts: Any) -> Any:
+    import numpy as np
+
+    rows = np.repeat(np.arange(len(counts.starts) - 1), np.diff(counts.starts))
+    return np.bincount(rows, weights=counts.counts, minlength=len(counts.starts) - 1)
+
+
+def _document_frequency(counts: Any) -> list[int]:
+    import numpy as np
+
+    found: list[int] = np.bincount(counts.columns, minlength=len(counts.vocabulary)).tolist()
+    return found
