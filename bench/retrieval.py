@@ -108,7 +108,7 @@ def measure(name: str, folder: Path, embedder: Embedder, generator: Generator | 
         documents,
         embedder,
         chunk_tokens=int(DEFAULTS["rag.chunk_tokens"]),
-        overlap_tokens=int(DEFAULTS["rag.chunk_overlap_tokens"]),
+        overlap_tokens=int(DEFAULTS["rag.overlap_tokens"]),
         ram_bytes=psutil.virtual_memory().total,
     )
     seconds = time.perf_counter() - started

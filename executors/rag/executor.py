@@ -12,6 +12,7 @@ from pathlib import Path
 
 from advisor.errors import RunError
 from advisor.files import write_json
+from advisor.session import Session
 from advisor.types import Plan, Scalar
 from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
@@ -23,6 +24,8 @@ from executors.rag.retrieve import Retriever
 from executors.rag.store import index_bytes, open_index, save_index
 from executors.rag.system import RagSystem
 from executors.rundir import RunDir
+from knowledge.corpus.permissions import NOBODY
+from knowledge.corpus.permissions import load as load_permissions
 from knowledge.corpus.types import Document, Example
 
 INDEX_FOLDER = "index"
@@ -34,9 +37,9 @@ PACKAGES = ("faiss", "numpy", "sudachipy")
 DEFAULTS: Mapping[str, Scalar] = {
     "rag.embedder": "auto",
     "rag.chunk_tokens": 400,
-    "rag.chunk_overlap_tokens": 48,
+    "rag.overlap_tokens": 48,
     "rag.top_k": 5,
-    "rag.fusion": "auto",
+    "rag.retrieval": "auto",
     "rag.answer": "extractive",
     "rag.abstain": True,
     "rag.abstain_below": 0.0,
@@ -81,7 +84,7 @@ class RagExecutor:
                 documents,
                 embedder,
                 chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
-                overlap_tokens=int(_setting(plan, "rag.chunk_overlap_tokens")),
+                overlap_tokens=int(_setting(plan, "rag.overlap_tokens")),
                 ram_bytes=_ram_bytes(),
                 reuse=_earlier(folder, embedder.id),
                 on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
@@ -94,8 +97,9 @@ class RagExecutor:
                 n=len(index.facts.suspicious),
                 documents=", ".join(index.facts.suspicious[:5]),
             )
+        _say_restrictions(session, documents, data.corpus.root)
         questions = _questions((*data.split.train, *data.split.validation))
-        fusion = choose_mode(str(_setting(plan, "rag.fusion")), index, embedder, questions)
+        fusion = choose_mode(str(_setting(plan, "rag.retrieval")), index, embedder, questions)
         retriever = Retriever(index, embedder, fusion.mode)
         threshold = self._calibrate(plan, run, retriever, questions, context)
         write_json(
@@ -208,6 +212,16 @@ def _system(
 
 def _setting(plan: Plan, id_: str) -> Scalar:
     return plan.config.get(id_, DEFAULTS[id_])
+
+
+def _say_restrictions(session: Session, documents: Sequence[Document], root: Path) -> None:
+    """How many documents are not open to everybody, and patterns that close nothing."""
+    restricted = [d for d in documents if d.groups]
+    if restricted:
+        closed = sum(d.groups == NOBODY for d in restricted)
+        session.say("rag.restricted", n=len(restricted) - closed, closed=closed)
+    if unused := load_permissions(root).unused(documents):
+        session.say("rag.permissions-unused", patterns=", ".join(unused))
 
 
 def _earlier(folder: Path, embedder: str) -> RagIndex | None:

@@ -33,7 +33,7 @@ class ModeChoice:
 def choose_mode(
     wanted: str, index: RagIndex, embedder: Embedder, questions: Sequence[Example]
 ) -> ModeChoice:
-    """What `rag.fusion` means for this index.
+    """What `rag.retrieval` means for this index.
 
     Args:
         wanted: auto, dense, sparse or hybrid.

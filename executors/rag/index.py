@@ -207,8 +207,10 @@ def prepare(policy: IndexPolicy, index: Any) -> Any:
     if policy.nprobe:
         import faiss
 
-        faiss.extract_index_ivf(index).nprobe = policy.nprobe
-        index.make_direct_map()
+        lists = faiss.extract_index_ivf(index)
+        lists.nprobe = policy.nprobe
+        # Ids are digests, not 0, 1, 2 …: only a hash table finds vectors by them.
+        lists.set_direct_map_type(faiss.DirectMap.Hashtable)
     return index
 
 
