@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
 from executors.rag.abstain import Threshold, calibrate, risk_coverage, weights_for
 from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
-from executors.rag.fusion import choose_mode
 from executors.rag.index import RagIndex, build_index, refuse_changed_embedder
 from executors.rag.retrieve import Retriever
+from executors.rag.searching import design_search, open_search
 from executors.rag.store import index_bytes, open_index, save_index
 from executors.rag.system import RagSystem
 from executors.rundir import RunDir
@@ -40,6 +40,8 @@ DEFAULTS: Mapping[str, Scalar] = {
     "rag.overlap_tokens": 48,
     "rag.top_k": 5,
     "rag.retrieval": "auto",
+    "rag.reranker": "auto",
+    "rag.tune": False,
     "rag.answer": "extractive",
     "rag.abstain": True,
     "rag.abstain_below": 0.0,
@@ -80,17 +82,19 @@ class RagExecutor:
         folder = run.artifacts / INDEX_FOLDER
         embed_started = time.perf_counter()
         with session.progress(session.t("rag.progress.index"), total=1.0) as bar:
-            index = build_index(
+            built = partial(
+                build_index,
                 documents,
                 embedder,
-                chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
                 overlap_tokens=int(_setting(plan, "rag.overlap_tokens")),
                 ram_bytes=_ram_bytes(),
-                reuse=_earlier(folder, embedder.id),
                 on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
             )
+            index = built(
+                chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
+                reuse=_earlier(folder, embedder.id),
+            )
         embed_seconds = time.perf_counter() - embed_started
-        save_index(index, folder)
         if index.facts.suspicious:
             session.say(
                 "rag.suspicious",
@@ -99,15 +103,28 @@ class RagExecutor:
             )
         _say_restrictions(session, documents, data.corpus.root)
         questions = _questions((*data.split.train, *data.split.validation))
-        fusion = choose_mode(str(_setting(plan, "rag.retrieval")), index, embedder, questions)
-        retriever = Retriever(index, embedder, fusion.mode)
-        threshold = self._calibrate(plan, run, retriever, questions, context)
+        search = design_search(
+            index,
+            embedder,
+            questions,
+            languages,
+            session,
+            wanted=str(_setting(plan, "rag.retrieval")),
+            reranker=str(_setting(plan, "rag.reranker")),
+            tuned=bool(_setting(plan, "rag.tune")),
+            index_at=lambda tokens: built(chunk_tokens=tokens, on_progress=None),
+            embed_seconds=embed_seconds,
+        )
+        retriever, fusion = search.retriever, search.mode
+        index = retriever.index
+        save_index(index, folder)
+        threshold = self._calibrate(plan, run, retriever, questions, context, search.top_k)
         write_json(
             run.artifacts / RETRIEVAL_FILE,
             {
                 "schema_version": 1,
-                "mode": fusion.mode,
-                "fusion": asdict(fusion),
+                **search.record,
+                "top_k": search.top_k or int(_setting(plan, "rag.top_k")),
                 "embedder": choice.id,
                 "embedder_why": {"reason": choice.reason, **choice.values},
                 "languages": languages,
@@ -151,9 +168,10 @@ class RagExecutor:
         line = float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"]
         return _system(
             plan,
-            Retriever(index, embedder, stored["mode"]),
+            open_search(stored, index, embedder, context.session),
             threshold=line if _setting(plan, "rag.abstain") else 0.0,
             context=context if generate else None,
+            top_k=stored.get("top_k"),
         )
 
     def _calibrate(
@@ -163,13 +181,14 @@ class RagExecutor:
         retriever: Retriever,
         questions: Sequence[Example],
         context: Context,
+        top_k: int | None,
     ) -> Threshold:
         """Draw the line on questions that are not held out; retrieval itself learns nothing.
 
         Every answerable question is asked once more without its documents: so even a company that
         has no unanswerable questions learns what its near misses look like.
         """
-        system = _system(plan, retriever, threshold=0.0, context=None)
+        system = _system(plan, retriever, threshold=0.0, context=None, top_k=top_k)
         answerable = [e for e in questions if e.answerable]
         alone = [e for e in answerable if e.doc_ids][:LEFT_OUT_QUESTIONS]
         sure: dict[str, list[float]] = {"answerable": [], "unanswerable": [], "left_out": []}
@@ -197,12 +216,17 @@ class RagExecutor:
 
 
 def _system(
-    plan: Plan, retriever: Retriever, *, threshold: float, context: Context | None
+    plan: Plan,
+    retriever: Retriever,
+    *,
+    threshold: float,
+    context: Context | None,
+    top_k: int | None = None,
 ) -> RagSystem:
     return RagSystem(
         retriever,
         threshold=threshold,
-        top_k=int(_setting(plan, "rag.top_k")),
+        top_k=top_k or int(_setting(plan, "rag.top_k")),
         lang=plan.language,
         generator=open_generator(plan.config, context) if context else None,
         max_new_tokens=int(_setting(plan, "generate.max_new_tokens")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from executors.rag.chunk import Chunk, chunk_document
 from executors.rag.fence import is_instruction
 from executors.rag.policy import IndexPolicy, index_policy
 from executors.rag.sparse import SparseIndex
-from executors.rag.words import content_words, words_by
+from executors.rag.words import word_counts, words_by
 from knowledge.corpus.types import Document
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ def _words(chunk: Chunk, by: str, reuse: RagIndex | None) -> Mapping[str, int]:
         row = reuse.row_of.get(chunk.id)
         if row is not None:
             return reuse.sparse.words_of(row)
-    return Counter(content_words(chunk.embedded_text, by))
+    return word_counts(chunk.context, chunk.text, by)
 
 
 def _embed(

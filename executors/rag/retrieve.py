@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from executors.rag.chunk import Chunk
 from executors.rag.embed import Embedder
@@ -26,6 +26,9 @@ SPARSE_WEIGHT = 0.35
 among the first ten than fusing ranks did (bench/results/retrieval.json; so too Bruch, Gai and
 Ingber, ACM TOIS 2023); anything from 0.2 to 0.5 came out alike."""
 LEAST_DEPTH = 100
+RERANKED = 20
+"""Passages a reranker reads per question: each costs as much as the first, and a right one past
+the twentieth is rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,30 @@ class Found:
     """How many chunks may be found."""
 
 
-class Retriever:
-    """Searches one index in one mode."""
+class Reranker(Protocol):
+    """Scores passages against a question; higher is better, in [0, 1]."""
 
-    def __init__(self, index: RagIndex, embedder: Embedder, mode: Mode) -> None:
+    id: str
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        """One score per passage."""
+        ...
+
+
+class Retriever:
+    """Searches one index in one mode; a reranker looks at the first passages again."""
+
+    def __init__(
+        self,
+        index: RagIndex,
+        embedder: Embedder,
+        mode: Mode,
+        *,
+        sparse_weight: float = SPARSE_WEIGHT,
+        reranker: Reranker | None = None,
+    ) -> None:
         self.index, self.embedder, self.mode = index, embedder, mode
+        self.sparse_weight, self.reranker = sparse_weight, reranker
         self._views = Views(index)
 
     def find(
@@ -89,9 +111,14 @@ class Retriever:
         view = self._views.of(where)
         queries = self.embedder.queries(questions)
         cosines, rows = view.nearest(queries, depth)
-        return [
+        found = [
             self._one(view, text, queries[i], cosines[i], rows[i], depth)
             for i, text in enumerate(questions)
+        ]
+        if self.reranker is None:
+            return found
+        return [
+            rerank(self.reranker, text, one) for text, one in zip(questions, found, strict=True)
         ]
 
     def _one(
@@ -122,7 +149,7 @@ class Retriever:
             both = {row: self._cosine(row, query, by_row) for row in (*dense, *sparse)}
             usual = float((view.background @ query).mean())
             known = dict(zip(both, bm25[view.places(list(both))].tolist(), strict=True))
-            scored = fuse_scores(both, known, usual)
+            scored = fuse_scores(both, known, usual, self.sparse_weight)
         keywords = bm25[view.places([row for row, _ in scored])].tolist()
         hits = tuple(
             Hit(row, self.index.chunks[row], score, self._cosine(row, query, by_row), words)
@@ -174,8 +201,33 @@ class Retriever:
         )
 
 
+def rerank(reranker: Reranker, question: str, found: Found, depth: int = RERANKED) -> Found:
+    """The same hits, the first `depth` in the reranker's order; the others follow as they were.
+
+    Scores become the reranker's. Those of the others continue below in their old proportions, so
+    that a list of hits still falls from its first to its last.
+    """
+    read, rest = found.hits[:depth], found.hits[depth:]
+    if not read:
+        return found
+    scores = reranker.scores(question, [hit.chunk.embedded_text for hit in read])
+    first = sorted(
+        (replace(hit, score=score) for hit, score in zip(read, scores, strict=True)),
+        key=lambda hit: -hit.score,
+    )
+    return replace(found, hits=(*first, *_below(first[-1].score, read[-1], rest)))
+
+
+def _below(floor: float, last: Hit, rest: Sequence[Hit]) -> list[Hit]:
+    scale = floor / last.score if last.score > 0 else 0.0
+    return [replace(hit, score=max(0.0, hit.score) * scale) for hit in rest]
+
+
 def fuse_scores(
-    cosines: Mapping[int, float], bm25: Mapping[int, float], usual: float
+    cosines: Mapping[int, float],
+    bm25: Mapping[int, float],
+    usual: float,
+    weight: float = SPARSE_WEIGHT,
 ) -> list[tuple[int, float]]:
     """Rows by a weighted sum of both scores, each scaled so that its best is 1.
 
@@ -183,14 +235,14 @@ def fuse_scores(
         cosines: of every candidate row.
         bm25: of the same rows.
         usual: the cosine of any chunk with this question; counts as 0.
+        weight: of the keywords beside the meaning.
     """
     reach = max(cosines.values()) - usual
     best = max(bm25.values())
     scored = [
         (
             row,
-            (cosine - usual) / (reach if reach > 0 else 1.0)
-            + SPARSE_WEIGHT * bm25[row] / (best or 1.0),
+            (cosine - usual) / (reach if reach > 0 else 1.0) + weight * bm25[row] / (best or 1.0),
         )
         for row, cosine in cosines.items()
     ]
