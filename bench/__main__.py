@@ -8,6 +8,7 @@ from importlib import import_module
 ALL = (
     "startup",
     "retrieval",
+    "retrieval_choices",
     "roads",
     "evidence",
     "coding",

@@ -23,7 +23,7 @@ RRF_K = 60
 """Cormack, Clarke and Büttcher, SIGIR 2009."""
 SPARSE_WEIGHT = 0.35
 """Of the best BM25 score beside the best cosine. Adding scaled scores kept more right documents
-among the first ten than fusing ranks did (bench/results/retrieval.json; so too Bruch, Gai and
+among the first ten than fusing ranks did (bench/results/retrieval_*.json; so too Bruch, Gai and
 Ingber, ACM TOIS 2023); anything from 0.2 to 0.5 came out alike."""
 LEAST_DEPTH = 100
 RERANKED = 20

@@ -391,7 +391,7 @@ class Embedder:
     note: str = ""
     fusion_gain: Mapping[str, float] = field(default_factory=dict)
     """Language → mean reciprocal rank of hybrid search minus that of the better of its two legs,
-    over the sets of bench/results/retrieval.json; absent where it was not measured."""
+    over the sets of bench/results/retrieval_*.json; absent where it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
