@@ -3,7 +3,7 @@
 The best of several settings on some questions looks better on them than it is. What it is really
 worth is estimated on questions that did not choose it (out-of-bag bootstrap, Efron 1983). The
 default stays unless the winner is shown to be better by an interval wide enough for all that were
-tried (Bonferroni): without that, three of thirty winners by mere luck passed.
+tried (Bonferroni).
 """
 
 from __future__ import annotations

