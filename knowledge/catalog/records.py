@@ -390,7 +390,7 @@ class Embedder:
     default_for: tuple[str, ...] = ()
     note: str = ""
     fusion_gain: Mapping[str, float] = field(default_factory=dict)
-    """Language → mean reciprocal rank of hybrid search minus that of the leg that is better over the
+    """Language → mean reciprocal rank of hybrid search minus that of the leg better over all the
     sets of bench/results/retrieval_*.json, sets weighing alike; absent where not measured."""
 
 
