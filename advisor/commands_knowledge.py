@@ -241,6 +241,7 @@ _SUMMARY: Mapping[str, tuple[str, ...]] = {
     "sources": ("title", "url"),
     "settings": ("type", "default", "choices"),
     "embedders": ("languages", "dimension", "max_tokens", "licence"),
+    "rerankers": ("languages", "licence", "params"),
 }
 
 

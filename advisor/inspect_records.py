@@ -82,8 +82,12 @@ class DocumentSpool:
 
 
 def document_record(document: Document) -> dict[str, Any]:
-    """A document as `corpus.jsonl` carries it; `where` lists the places of its sections."""
+    """A document as `corpus.jsonl` carries it; `where` lists the places of its sections.
+
+    Who may see it goes along, so that a clean copy is as closed as what it was made of.
+    """
     return {
+        **document.metadata,
         "_id": document.id,
         "title": document.title,
         "text": document.text,
@@ -91,6 +95,7 @@ def document_record(document: Document) -> dict[str, Any]:
         "where": _where(document),
         "modified": document.modified,
         "digest": document.digest,
+        **({"groups": sorted(document.groups)} if document.groups else {}),
     }
 
 

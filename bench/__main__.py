@@ -12,6 +12,7 @@ ALL = (
     "change_cost",
     "milvus",
     "rag_plan",
+    "retrieval_choices",
     "roads",
     "evidence",
     "coding",

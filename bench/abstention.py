@@ -98,7 +98,7 @@ def rows(name: str, data: Path, embedder: Embedder) -> list[Row]:
         read(data / name / "corpus.jsonl").documents,
         embedder,
         chunk_tokens=int(DEFAULTS["rag.chunk_tokens"]),
-        overlap_tokens=int(DEFAULTS["rag.chunk_overlap_tokens"]),
+        overlap_tokens=int(DEFAULTS["rag.overlap_tokens"]),
         ram_bytes=psutil.virtual_memory().total,
     )
     return asked_of(name, index, data, embedder)
@@ -111,7 +111,8 @@ def asked_of(name: str, index: RagIndex, data: Path, embedder: Embedder) -> list
         search = without(retriever, documents) if kind == "left_out" else retriever
         hits = search.find([question])[0]
         shown = {hit.chunk.doc_id for hit in distinct(hits.hits, int(DEFAULTS["rag.top_k"]))}
-        quote = Quoter(search).quote(question, [h for h in hits.hits if h.chunk.doc_id in shown])
+        read = [hit for hit in hits.hits if hit.chunk.doc_id in shown]
+        quote = Quoter(search).quote(question, read, hits.rarity)
         signs = dict(evidence(question, hits, quote, search))
         found.append({"set": name, "kind": kind, "question": question, "signs": signs})
     return found

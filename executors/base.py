@@ -26,11 +26,17 @@ class Message(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing asked of a finished system; `kind` says which instruction goes with it."""
+    """One thing asked of a finished system; `kind` says which instruction goes with it.
+
+    Who asks belongs to a group or to none; who belongs to none sees only what is open to
+    everybody. `within` narrows the documents to those whose metadata have one of the values.
+    """
 
     id: str
     text: str
     kind: ExampleKind = "qa"
+    groups: frozenset[str] = frozenset()
+    within: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

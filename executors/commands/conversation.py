@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -13,8 +14,11 @@ from executors.evaluate.heldout import answer_record
 from executors.rag.cite import numbered
 
 
-def converse(session: Session, system: Any, kind: Any, passages: int) -> None:
-    """Ask until an empty line, Ctrl-D or Ctrl-C; a number opens a source of the last answer."""
+def converse(session: Session, system: Any, asker: Question, passages: int) -> None:
+    """Ask until an empty line, Ctrl-D or Ctrl-C; a number opens a source of the last answer.
+
+    `asker` is a question without text: who asks, of what kind, and within what.
+    """
     session.say("use.conversation")
     last: Reply | None = None
     while True:
@@ -30,7 +34,7 @@ def converse(session: Session, system: Any, kind: Any, passages: int) -> None:
         if number is not None and last is not None and last.passages:
             open_source(session, system, last, number)
         else:
-            last = answer_one(session, system, Question("q", text, kind), passages)
+            last = answer_one(session, system, replace(asker, id="q", text=text), passages)
             if last.passages:
                 session.say("use.open-source", n=len(last.passages))
 

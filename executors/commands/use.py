@@ -22,6 +22,8 @@ BATCH = 16
 @click.option("--questions", type=click.Path(path_type=Path), default=None)
 @click.option("--out", type=click.Path(path_type=Path), default=None)
 @click.option("--passages", type=click.IntRange(0, 50), default=5)
+@click.option("--groups", default="", metavar="A,B")
+@click.option("--where", "conditions", multiple=True, metavar="KEY=VALUE")
 def use(
     session: Session,
     run: Path,
@@ -29,8 +31,10 @@ def use(
     questions: Path | None,
     out: Path | None,
     passages: int,
+    groups: str,
+    conditions: tuple[str, ...],
 ) -> None:
-    """Open a finished run and answer."""
+    """Open a finished run and answer; without --groups only from what is open to everybody."""
     if (questions is None) != (out is None):
         raise UsageError("questions-need-out")
     if question is None and questions is None and not session.interactive:
@@ -41,7 +45,9 @@ def use(
     from executors.base import Question
     from executors.commands.conversation import answer_one, converse
     from executors.evaluate.heldout import answer_record
+    from executors.rag.filter import group_names, metadata_wanted
 
+    asker = group_names(groups), metadata_wanted(conditions)
     system, kind = _open(run, session)
     try:
         if questions is not None and out is not None:
@@ -50,7 +56,7 @@ def use(
             with session.progress(label, total=len(asked)) as progress:
                 for at in range(0, len(asked), BATCH):
                     batch = [
-                        Question(str(row["id"]), row["question"], row.get("kind", kind))
+                        Question(str(row["id"]), row["question"], row.get("kind", kind), *asker)
                         for row in asked[at : at + BATCH]
                     ]
                     lines += [
@@ -65,9 +71,9 @@ def use(
             )
             return
         if question is not None:
-            answer_one(session, system, Question("q", question, kind), passages)
+            answer_one(session, system, Question("q", question, kind, *asker), passages)
         else:
-            converse(session, system, kind, passages)
+            converse(session, system, Question("", "", kind, *asker), passages)
     finally:
         system.close()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
+from pathlib import PurePosixPath
 from typing import Any
 
 from executors.rag.sentences import Span, blocks, sentences
@@ -28,6 +29,10 @@ class Chunk:
     where: str
     headings: tuple[str, ...]
     text: str
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What can be searched within: source, kind, date, title, and fields of the company's own."""
+    groups: frozenset[str] = frozenset()
+    """Who may see it; empty means everybody."""
 
     @property
     def context(self) -> str:
@@ -45,16 +50,24 @@ class Chunk:
 
     @property
     def id(self) -> int:
-        """63 bits of what it holds and where: equal ids mean an equal embedding."""
+        """63 bits of what it holds and where: equal ids mean an equal embedding.
+
+        Who may see it is left out: a changed permission costs no embedding.
+        """
         key = "\0".join((self.doc_id, str(self.position), self.context, self.text))
         return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
 
     def record(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "groups": sorted(self.groups)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Chunk:
-        return cls(**{**record, "headings": tuple(record["headings"])})
+        """A chunk from what `record` wrote, in this release or an earlier one."""
+        sets = {
+            "headings": tuple(record["headings"]),
+            "groups": frozenset(record.get("groups", ())),
+        }
+        return cls(**{**record, **sets})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,7 @@ def chunk_document(
         overlap_tokens: how much of the end of a chunk is said again at the start of the next.
     """
     found: list[Chunk] = []
+    metadata = _metadata(document)
     for (where, headings), group in groupby(document.sections, lambda s: (s.where, s.headings)):
         text = "\n\n".join(section.text for section in group if section.text.strip())
         if not text:
@@ -92,9 +106,23 @@ def chunk_document(
                     where,
                     headings,
                     part,
+                    metadata,
+                    document.groups,
                 )
             )
     return found
+
+
+def _metadata(document: Document) -> dict[str, str]:
+    """What every document can be searched by; a record's own fields of these names win."""
+    kind = PurePosixPath(document.source).suffix.lstrip(".").lower()
+    general = {
+        "source": document.source,
+        "kind": kind,
+        "date": (document.modified or "")[:10],
+        "title": document.title,
+    }
+    return {**{name: value for name, value in general.items() if value}, **document.metadata}
 
 
 def _parts(text: str, count_tokens: CountTokens, room: int, overlap: int) -> Iterator[str]:

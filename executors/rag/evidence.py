@@ -38,8 +38,7 @@ def evidence(
     if quote is None or not found.hits:
         return {}
     index = retriever.index
-    words = content_words(question, index.facts.words_by)
-    rarity = {word: index.sparse.idf(word) for word in set(words)}
+    rarity = found.rarity
     whole = sum(rarity.values()) or 1.0
     quoted = next((hit for hit in found.hits if hit.row in quote.rows), found.hits[0])
     passage = f"{quoted.chunk.context}\n{quoted.chunk.text}"
@@ -49,14 +48,14 @@ def evidence(
     best, *others = _by_document(found)
     rest = others[: NEAREST - 1] or [usual]
     forms = expected(question)
-    never = math.log1p(2 * index.sparse.n + 1) - 1e-6
+    never = math.log1p(2 * found.chunks + 1) - 1e-6
     signs = {
         "cosine": best,
         "quote_cosine": quote.cosine,
         "contrast": (best - usual) / spread,
         "quote_contrast": (quote.cosine - usual) / spread,
         "peak": (best - sum(rest) / len(rest)) / spread,
-        "bm25": float(index.sparse.scores(words)[quoted.row]) / whole,
+        "bm25": quoted.bm25 / whole,
         "coverage": sum(w for word, w in rarity.items() if word in held) / whole,
         "unknown": sum(w for w in rarity.values() if w >= never) / whole,
         "names_missing": float(sum(name not in plain for name in named(question))),

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,16 +20,18 @@ from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
 from executors.rag.abstain import Threshold, calibrate, risk_coverage, weights_for
 from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
-from executors.rag.fusion import choose_mode
 from executors.rag.index import Embed, RagIndex, build_index, refuse_changed_embedder
 from executors.rag.journal import Journal, clear_journals
 from executors.rag.place import milvus_client, milvus_lacks, milvus_store, on_milvus
 from executors.rag.retrieve import Retriever
+from executors.rag.searching import design_search, open_search
 from executors.rag.spread import cluster, embed_spread, permit_cluster, wants_ray
 from executors.rag.store import index_bytes, open_index, save_index
 from executors.rag.stores import StoreRetriever
 from executors.rag.system import RagSystem
 from executors.rundir import RunDir
+from knowledge.corpus.permissions import NOBODY
+from knowledge.corpus.permissions import load as load_permissions
 from knowledge.corpus.types import Document, Example
 
 RETRIEVAL_FILE = "retrieval.json"
@@ -41,9 +42,11 @@ PACKAGES = ("faiss", "numpy", "sudachipy")
 DEFAULTS: Mapping[str, Scalar] = {
     "rag.embedder": "auto",
     "rag.chunk_tokens": 400,
-    "rag.chunk_overlap_tokens": 48,
+    "rag.overlap_tokens": 48,
     "rag.top_k": 5,
-    "rag.fusion": "auto",
+    "rag.retrieval": "auto",
+    "rag.reranker": "auto",
+    "rag.tune": False,
     "rag.answer": "extractive",
     "rag.abstain": True,
     "rag.store": "faiss",
@@ -95,42 +98,58 @@ class RagExecutor:
         run.event("embedder", id=choice.id, reason=choice.reason)
         folder = run.index
         embed_started = time.perf_counter()
+        built = partial(
+            build_index,
+            data.corpus.documents,
+            embedder,
+            overlap_tokens=int(_setting(plan, "rag.overlap_tokens")),
+            ram_bytes=ram_bytes(),
+        )
         with (
             _embedding(plan, choice.id, embedder.dimension, session) as embed,
             session.progress(session.t("rag.progress.index"), total=1.0) as bar,
         ):
-            index = build_index(
-                data.corpus.documents,
-                embedder,
+            index = built(
                 chunk_tokens=int(_setting(plan, "rag.chunk_tokens")),
-                overlap_tokens=int(_setting(plan, "rag.chunk_overlap_tokens")),
-                ram_bytes=ram_bytes(),
                 reuse=_earlier(folder, embedder.id),
                 on_progress=lambda done, total: bar.update(done / total, f"{done}/{total}"),
                 journal=Journal(folder, embedder),
                 embed=embed,
             )
         embed_seconds = time.perf_counter() - embed_started
-        save_index(index, folder, data.corpus.known)
-        clear_journals(folder)
-        if client is not None:
-            milvus_store(run, client).close()
         if index.facts.suspicious:
             session.say(
                 "rag.suspicious",
                 n=len(index.facts.suspicious),
                 documents=", ".join(index.facts.suspicious[:5]),
             )
+        _say_restrictions(session, documents, data.corpus.root)
         questions = _questions((*data.split.train, *data.split.validation))
-        fusion = choose_mode(str(_setting(plan, "rag.fusion")), index, embedder, questions)
-        retriever = Retriever(index, embedder, fusion.mode)
-        threshold = self._calibrate(plan, run, retriever, questions, context)
+        search = design_search(
+            index,
+            embedder,
+            questions,
+            languages,
+            session,
+            wanted=str(_setting(plan, "rag.retrieval")),
+            reranker=str(_setting(plan, "rag.reranker")),
+            tuned=bool(_setting(plan, "rag.tune")),
+            index_at=lambda tokens: built(chunk_tokens=tokens),
+            embed_seconds=embed_seconds,
+        )
+        retriever, fusion = search.retriever, search.mode
+        index = retriever.index
+        save_index(index, folder, data.corpus.known)
+        clear_journals(folder)
+        if client is not None:
+            milvus_store(run, client).close()
+        threshold = self._calibrate(plan, run, retriever, questions, context, search.top_k)
         write_json(
             run.artifacts / RETRIEVAL_FILE,
             {
                 "schema_version": 1,
-                "mode": fusion.mode,
-                "fusion": asdict(fusion),
+                **search.record,
+                "top_k": search.top_k or int(_setting(plan, "rag.top_k")),
                 "embedder": choice.id,
                 "embedder_why": {"reason": choice.reason, **choice.values},
                 "languages": languages,
@@ -170,7 +189,7 @@ class RagExecutor:
             store = milvus_store(run, milvus_client(run, plan.config, context.session))
             retriever = StoreRetriever(store, embedder, stored["mode"])
         else:
-            retriever = Retriever(open_index(run.index), embedder, stored["mode"])
+            retriever = open_search(stored, open_index(run.index), embedder, context.session)
         refuse_changed_embedder(retriever.index.facts, embedder)
         generate = _setting(plan, "rag.answer") == "generate"
         line = float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"]
@@ -179,6 +198,7 @@ class RagExecutor:
             retriever,
             threshold=line if _setting(plan, "rag.abstain") else 0.0,
             context=context if generate else None,
+            top_k=stored.get("top_k"),
         )
 
     def _calibrate(
@@ -188,13 +208,14 @@ class RagExecutor:
         retriever: Retriever,
         questions: Sequence[Example],
         context: Context,
+        top_k: int | None,
     ) -> Threshold:
         """Draw the line on questions that are not held out; retrieval itself learns nothing.
 
         Every answerable question is asked once more without its documents: so even a company that
         has no unanswerable questions learns what its near misses look like.
         """
-        system = _system(plan, retriever, threshold=0.0, context=None)
+        system = _system(plan, retriever, threshold=0.0, context=None, top_k=top_k)
         answerable = [e for e in questions if e.answerable]
         alone = [e for e in answerable if e.doc_ids][:LEFT_OUT_QUESTIONS]
         sure: dict[str, list[float]] = {"answerable": [], "unanswerable": [], "left_out": []}
@@ -237,12 +258,17 @@ def _embedding(
 
 
 def _system(
-    plan: Plan, retriever: Retriever | StoreRetriever, *, threshold: float, context: Context | None
+    plan: Plan,
+    retriever: Retriever | StoreRetriever,
+    *,
+    threshold: float,
+    context: Context | None,
+    top_k: int | None = None,
 ) -> RagSystem:
     return RagSystem(
         retriever,
         threshold=threshold,
-        top_k=int(_setting(plan, "rag.top_k")),
+        top_k=top_k or int(_setting(plan, "rag.top_k")),
         lang=plan.language,
         generator=open_generator(plan.config, context) if context else None,
         max_new_tokens=int(_setting(plan, "generate.max_new_tokens")),
@@ -269,6 +295,16 @@ def _retrieval(run: RunDir) -> dict[str, Any]:
 
 def _setting(plan: Plan, id_: str) -> Scalar:
     return plan.config.get(id_, DEFAULTS[id_])
+
+
+def _say_restrictions(session: Session, documents: Sequence[Document], root: Path) -> None:
+    """How many documents are not open to everybody, and patterns that close nothing."""
+    restricted = [d for d in documents if d.groups]
+    if restricted:
+        closed = sum(d.groups == NOBODY for d in restricted)
+        session.say("rag.restricted", n=len(restricted) - closed, closed=closed)
+    if unused := load_permissions(root).unused(documents):
+        session.say("rag.permissions-unused", patterns=", ".join(unused))
 
 
 def _earlier(folder: Path, embedder: str) -> RagIndex | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -17,7 +16,7 @@ from executors.rag.fence import is_instruction
 from executors.rag.policy import IndexPolicy, index_policy
 from executors.rag.segment import Entry, content_key, moved_rows
 from executors.rag.sparse import SparseIndex
-from executors.rag.words import content_words, words_by
+from executors.rag.words import word_counts, words_by
 from knowledge.corpus.cache import readers_digest
 from knowledge.corpus.types import Document
 
@@ -274,7 +273,7 @@ def _words(cut: Cut, by: str, reuse: RagIndex | None) -> list[Mapping[str, int]]
         return count_words(cut.chunks, by)
     rows = {key: row for row, key in enumerate(reuse.keys)}
     return [
-        Counter(content_words(chunk.embedded_text, by))
+        word_counts(chunk.context, chunk.text, by)
         if key not in rows
         else reuse.sparse.words_of(rows[key])
         for chunk, key in zip(cut.chunks, cut.keys, strict=True)
@@ -283,7 +282,7 @@ def _words(cut: Cut, by: str, reuse: RagIndex | None) -> list[Mapping[str, int]]
 
 def count_words(chunks: Sequence[Chunk], by: str) -> list[Mapping[str, int]]:
     """The words of every chunk, as keyword search compares them."""
-    return [Counter(content_words(chunk.embedded_text, by)) for chunk in chunks]
+    return [word_counts(chunk.context, chunk.text, by) for chunk in chunks]
 
 
 def embed_chunks(
@@ -342,8 +341,10 @@ def prepare(policy: IndexPolicy, index: Any) -> Any:
     if policy.nprobe:
         import faiss
 
-        faiss.extract_index_ivf(index).nprobe = policy.nprobe
-        index.make_direct_map()
+        lists = faiss.extract_index_ivf(index)
+        lists.nprobe = policy.nprobe
+        # Ids are digests, not 0, 1, 2 …: only a hash table finds vectors by them.
+        lists.set_direct_map_type(faiss.DirectMap.Hashtable)
     return index
 
 

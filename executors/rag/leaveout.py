@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 def without(retriever: Retriever, documents: Collection[str]) -> Retriever:
     """The same search over an index in which `documents` were never put."""
     view: Any = IndexWithout(retriever.index, documents)
-    return Retriever(view, retriever.embedder, retriever.mode)
+    return Retriever(
+        view,
+        retriever.embedder,
+        retriever.mode,
+        sparse_weight=retriever.sparse_weight,
+        reranker=retriever.reranker,
+    )
 
 
 class IndexWithout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,12 +91,22 @@ class Quoter:
         other._vectors = self._vectors
         return other
 
-    def quote(self, question: str, hits: Sequence[Hit]) -> Quote | None:
-        """The best quotation for a question from the first chunks of `hits`; None without text."""
-        found = self.candidates(question, hits)
+    def quote(
+        self, question: str, hits: Sequence[Hit], rarity: Mapping[str, float]
+    ) -> Quote | None:
+        """The best quotation for a question from the first chunks of `hits`; None without text.
+
+        Args:
+            question: as asked.
+            hits: best first.
+            rarity: of the question's words among the chunks that may be found.
+        """
+        found = self.candidates(question, hits, rarity)
         return compose(question, found, self._weights) if found else None
 
-    def candidates(self, question: str, hits: Sequence[Hit]) -> list[Candidate]:
+    def candidates(
+        self, question: str, hits: Sequence[Hit], rarity: Mapping[str, float]
+    ) -> list[Candidate]:
         """Everything quotable in the first chunks with its signs, likeliest first."""
         found = _once(
             [
@@ -107,7 +117,7 @@ class Quoter:
         )
         if not found:
             return []
-        self._read(question, found)
+        self._read(question, found, rarity)
         for candidate in found:
             candidate.weigh(self._weights)
         found.sort(key=_order)
@@ -119,11 +129,9 @@ class Quoter:
             candidate.signs["meaning"] = (candidate.cosine - low) / ((high - low) or 1.0)
         return found
 
-    def _read(self, question: str, found: Sequence[Candidate]) -> None:
+    def _read(self, question: str, found: Sequence[Candidate], rarity: Mapping[str, float]) -> None:
         """Set every candidate's signs that need no model."""
-        index = self._retriever.index
-        by = index.facts.words_by
-        rarity = {word: index.sparse.idf(word) for word in set(content_words(question, by))}
+        by = self._retriever.index.facts.words_by
         whole = sum(rarity.values()) or 1.0
         asked = character_pairs(question)
         forms = expected(question)

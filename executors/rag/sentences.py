@@ -26,7 +26,9 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Fig|Inc|Ltd|Co|Corp|approx|dept|ext"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|a\.m|p\.m|U\.S|U\.K)|\b[A-Z])\.$"
 )
-_AFTER_STOP = re.compile(r"[\"'”’)\]]*(?:\s+(?=[\"'“‘(\[]*[A-Z0-9*`_\-])|\s*$)")
+_AFTER_STOP = re.compile(
+    r"[\"'”’)\]]*(?:\s+(?=[\"'“‘(\[「『（]*[A-Z0-9*`_\-\u3040-\u30ff\u3400-\u9fff])|\s*$)"
+)
 
 BlockKind = Literal["prose", "table"]
 

@@ -65,6 +65,16 @@ class SparseIndex:
         counts = np.fromiter((ws[w] for ws in chunk_words for w in sorted(ws)), np.int32)
         return cls(vocabulary, starts, columns, counts)
 
+    def within(self, rows: NDArray[np.int64]) -> SparseIndex:
+        """The index of these rows alone, renumbered in their order: lengths and rarities too."""
+        import numpy as np
+
+        lengths = np.diff(self._starts)[rows]
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        # Position of every kept entry: its row's start, plus its place within the row.
+        places = np.repeat(self._starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])
+        return SparseIndex(self.vocabulary, starts, self._columns[places], self._counts[places])
+
     def scores(self, words: Sequence[str]) -> NDArray[np.float32]:
         """BM25 of every chunk for the distinct `words`; 0 where none of them occurs."""
         import numpy as np

@@ -20,6 +20,7 @@ from executors.evaluate.abstention import is_refusal
 from executors.rag.abstain import weights_for
 from executors.rag.cite import citations, kept
 from executors.rag.evidence import evidence
+from executors.rag.filter import Filter
 from executors.rag.leaveout import without
 from executors.rag.prompt import grounded
 from executors.rag.quote import Quote, Quoter
@@ -96,8 +97,9 @@ class RagSystem:
         yield reply if passages > 0 else replace(reply, passages=())
 
     def confidences(self, texts: Sequence[str]) -> list[float]:
-        """How likely the papers answer each question, for calibration."""
-        cases = self._cases([Question(str(i), text) for i, text in enumerate(texts)], self._top_k)
+        """How likely the papers answer each question, for calibration: all papers, by the owner."""
+        asked = [Question(str(i), text) for i, text in enumerate(texts)]
+        cases = self._cases(asked, self._top_k, owner=True)
         return [case.confidence for case in cases]
 
     def confidence_without(self, text: str, documents: Sequence[str]) -> float:
@@ -128,9 +130,23 @@ class RagSystem:
         if self._generator is not None:
             self._generator.close()
 
-    def _cases(self, questions: Sequence[Question], passages: int) -> list[_Case]:
+    def _find(self, questions: Sequence[Question], *, owner: bool) -> list[Found]:
+        """What may be found for each; those who may see the same are searched for together."""
+        filters = [
+            None if owner else Filter(question.groups, question.within) for question in questions
+        ]
+        found: dict[int, Found] = {}
+        for where in dict.fromkeys(filters):
+            places = [i for i, one in enumerate(filters) if one == where]
+            texts = [questions[i].text for i in places]
+            found |= dict(zip(places, self.retriever.find(texts, where=where), strict=True))
+        return [found[i] for i in range(len(questions))]
+
+    def _cases(
+        self, questions: Sequence[Question], passages: int, *, owner: bool = False
+    ) -> list[_Case]:
         started = time.perf_counter()
-        found = self.retriever.find([question.text for question in questions])
+        found = self._find(questions, owner=owner)
         share = (time.perf_counter() - started) / max(1, len(questions))
         cases = []
         for question, one in zip(questions, found, strict=True):
@@ -138,7 +154,7 @@ class RagSystem:
             shown = distinct(one.hits, passages)
             documents = {hit.chunk.doc_id for hit in distinct(one.hits, min(passages, self._top_k))}
             read = [hit for hit in one.hits if hit.chunk.doc_id in documents]
-            quote = self._quoter.quote(question.text, read)
+            quote = self._quoter.quote(question.text, read, one.rarity)
             signs = evidence(question.text, one, quote, self.retriever)
             sure = self._weights.probability(signs)
             seconds = share + time.perf_counter() - begun

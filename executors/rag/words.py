@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,10 @@ _STOP = frozenset(
 )
 WORDS_BY_SUDACHI = "sudachi-a-normalised-content"
 WORDS_BY_CHARACTERS = "character-1-2-grams"
+HEADING_WEIGHT = 3
+"""A word of the title or heading path counts as often as this in the text. Against 1: +.013 mean
+reciprocal rank of BM25 over 1,065 questions of five sets, in none of them worse
+(`bench retrieval_choices`, 2026-11-25)."""
 
 
 @functools.cache
@@ -44,8 +49,9 @@ def _sudachi() -> Callable[[str], Any] | None:
 
 
 def words_by() -> str:
-    """How Japanese is cut here; stored with an index, which must be asked the same way."""
-    return WORDS_BY_SUDACHI if _sudachi() else WORDS_BY_CHARACTERS
+    """How words are made here; stored with an index, which must be asked the same way."""
+    cut = WORDS_BY_SUDACHI if _sudachi() else WORDS_BY_CHARACTERS
+    return f"{cut}, headings x{HEADING_WEIGHT}"
 
 
 def content_words(text: str, by: str | None = None) -> list[str]:
@@ -58,7 +64,7 @@ def content_words(text: str, by: str | None = None) -> list[str]:
     folded = unicodedata.normalize("NFKC", text).lower()
     if not _JAPANESE.search(folded):
         return list(_english(folded))
-    cut = _japanese if (by or words_by()) == WORDS_BY_SUDACHI else _grams
+    cut = _grams if (by or words_by()).startswith(WORDS_BY_CHARACTERS) else _japanese
     found: list[str] = []
     at = 0
     for run in _RUN.finditer(folded):
@@ -66,6 +72,21 @@ def content_words(text: str, by: str | None = None) -> list[str]:
         found += _english(run.group())
         at = run.end()
     return found + list(cut(folded[at:]))
+
+
+def word_counts(context: str, text: str, by: str | None = None) -> Counter[str]:
+    """How often keyword search counts each word of a chunk; its headings weigh more.
+
+    Args:
+        context: title and heading path.
+        text: what stands below them.
+        by: as in `content_words`.
+    """
+    counts = Counter(
+        {w: n * HEADING_WEIGHT for w, n in Counter(content_words(context, by)).items()}
+    )
+    counts.update(content_words(text, by))
+    return counts
 
 
 def _english(text: str) -> Iterator[str]:

@@ -149,7 +149,7 @@ def _references() -> Parts:
             yield Finding(kind, id_, "finding.no-such", {"field": name, "ref": ref})
 
     licences, gpus = load("licences"), load("gpus")
-    for kind in ("models", "embedders"):
+    for kind in ("models", "embedders", "rerankers"):
         for id_, record in load(kind).items():
             for part in record.licence.split(","):
                 yield from missing(kind, id_, "licence", part.strip(), licences)

@@ -30,6 +30,7 @@ from knowledge.catalog.records import (
     Question,
     Rate,
     Record,
+    RerankerModel,
     Rule,
     Setting,
     Source,
@@ -103,6 +104,8 @@ def load(kind: Literal["sources"]) -> Mapping[str, Source]: ...
 def load(kind: Literal["settings"]) -> Mapping[str, Setting]: ...
 @overload
 def load(kind: Literal["embedders"]) -> Mapping[str, Embedder]: ...
+@overload
+def load(kind: Literal["rerankers"]) -> Mapping[str, RerankerModel]: ...
 @overload
 def load(kind: str) -> Mapping[str, Any]: ...
 def load(kind: str) -> Mapping[str, Any]:

@@ -389,6 +389,22 @@ class Embedder:
     texts_per_s_cpu: float | None = None
     default_for: tuple[str, ...] = ()
     note: str = ""
+    fusion_gain: Mapping[str, float] = field(default_factory=dict)
+    """Language → mean reciprocal rank of hybrid search minus that of the leg better over all the
+    sets of bench/results/retrieval_*.json, sets weighing alike; absent where not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerModel:
+    """A cross-encoder that orders found passages; nDCG@10 × 100 in Japanese where published."""
+
+    id: str
+    source: str
+    date: str
+    languages: tuple[str, ...]
+    licence: str
+    params: int | None = None
+    ndcg10_ja: float | None = None
 
 
 Record = (
@@ -407,6 +423,7 @@ Record = (
     | Source
     | Setting
     | Embedder
+    | RerankerModel
 )
 
 KINDS: Mapping[str, type[Record]] = {
@@ -425,4 +442,5 @@ KINDS: Mapping[str, type[Record]] = {
     "sources": Source,
     "settings": Setting,
     "embedders": Embedder,
+    "rerankers": RerankerModel,
 }

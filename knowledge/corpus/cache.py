@@ -134,7 +134,8 @@ def _document(entry: dict[str, Any]) -> Document:
     sections = tuple(
         Section(s["text"], s["where"], tuple(s["headings"]), s["kind"]) for s in entry["sections"]
     )
-    return Document(**{**entry, "sections": sections})
+    groups = frozenset(entry["groups"])
+    return Document(**{**entry, "sections": sections, "groups": groups})
 
 
 def _example(entry: dict[str, Any]) -> Example:

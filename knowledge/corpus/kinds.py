@@ -23,14 +23,17 @@ READERS: dict[str, tuple[str, str]] = {
     "json": ("records", "read_json"),
     "jsonl": ("records", "read_jsonl"),
     "zip": ("archive", "read_zip"),
+    "permissions": ("permissions", "read_permissions"),
 }
 """Kind → module and function of `knowledge.corpus` that reads it."""
 SUFFIXES = {
-    **{f".{kind}": kind for kind in READERS},
+    **{f".{kind}": kind for kind in READERS if kind != "permissions"},
     **{".text": "txt", ".log": "txt", ".markdown": "md", ".htm": "html", ".xhtml": "html"},
     **{".xlsm": "xlsx", ".tab": "tsv", ".ndjson": "jsonl", ".rest": "rst", ".pptm": "pptx"},
     **{".ppsx": "pptx", ".docm": "docx", ".dotx": "docx", ".xltx": "xlsx"},
 }
+PERMISSIONS = "permissions.toml"
+"""At the top of a data folder: who may see what. Anywhere else it is a file like others."""
 TEXTUAL = {"txt", "md", "rst", "html", "csv", "tsv", "json", "jsonl", "eml"}
 _MAGIC = (
     (b"\x89PNG", "png"),
@@ -63,6 +66,8 @@ def kind_of(file: SourceFile) -> str:
             not what its extension claims and not text either.
     """
     data = file.data
+    if file.id == PERMISSIONS:
+        return "permissions"
     if b"%PDF-" in data[:1024]:
         return "pdf"
     if data.startswith(_OLE):

@@ -114,7 +114,7 @@ def _read(file: SourceFile, kind: str) -> Reading:
         values = {"claimed": file.suffix, "kind": kind}
         reading.problems.append(Problem("wrong-extension", "warn", "", values))
     nothing = not reading.documents and not reading.examples and not reading.members
-    if nothing and not reading.problems:
+    if nothing and not reading.problems and kind != "permissions":
         reading.problems.append(Problem("empty-file", "warn"))
     with_unique_ids(reading)
     for document in reading.documents:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from knowledge.corpus.facts import DocumentFacts, ExampleFacts, summed
 from knowledge.corpus.links import linked
+from knowledge.corpus.permissions import load, permitted
 from knowledge.corpus.readers import Asked, FileRead
 from knowledge.corpus.repetition import find_repetitions, told
 from knowledge.corpus.sketch import copy_problems, find_copies
@@ -79,7 +80,7 @@ def read(
     between += _copies([facts for facts in counted if facts.id in names])
     return Corpus(
         path,
-        kept,
+        permitted(kept, path),
         examples,
         _noted(found, (notes, repeated)),
         _digest(found),
@@ -137,10 +138,11 @@ def survey(
     """
     found: list[FileRead] = []
     texts = on_document is not None
+    permissions = load(path)
     by_file = _by_file(path, on_file, workers, cache, texts=texts, asked=asked)
     for one in (read for _, reads in by_file for read in reads):
         for document in one.documents if on_document is not None else ():
-            on_document(document)  # type: ignore[misc]
+            on_document(replace(document, groups=permissions.of(document)))  # type: ignore[misc]
         found.append(replace(one, documents=()))
     documents = [facts for read in found for facts in read.document_facts]
     records = {id(facts) for facts in documents if facts.record}

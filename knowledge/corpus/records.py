@@ -18,11 +18,16 @@ from knowledge.corpus.examples import (
     known_format,
     misspelt,
 )
+from knowledge.corpus.permissions import groups_of_record
 from knowledge.corpus.plain import markdown_sections
 from knowledge.corpus.source import Reading, SourceFile, refuse
 from knowledge.corpus.types import Document, FieldMap, Section, TakenFields
 
 _DATES = ("modified", "updated", "date", "更新日")
+_OF_A_DOCUMENT = frozenset(
+    "_id id doc_id title text 本文 heading groups source url where modified digest".split()
+)
+"""Fields with a meaning of their own; the other ones are what a company can search within."""
 Record = Mapping[str, Any]
 _CHAT = {
     True: (FieldMap("qa", "user", "assistant"), "messages"),
@@ -182,6 +187,8 @@ def _document(record: Record, file: SourceFile, number: int, tally: Tally) -> It
         tuple(sections),
         hashlib.sha256(text.encode()).hexdigest(),
         changed,
+        {k: v for k, v in record.items() if isinstance(v, str) and k not in _OF_A_DOCUMENT},
+        groups_of_record(record["groups"]) if record.get("groups") is not None else frozenset(),
     )
 
 

@@ -37,6 +37,10 @@ class Document:
     sections: tuple[Section, ...]
     digest: str
     modified: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Fields of a corpus.jsonl record beyond those with a meaning of their own."""
+    groups: frozenset[str] = frozenset()
+    """Who may see it; empty means everybody."""
 
     @property
     def text(self) -> str:

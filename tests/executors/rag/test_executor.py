@@ -129,7 +129,7 @@ def test_the_same_plan_gives_the_same_index_and_a_second_build_embeds_nothing(
 
 @pytest.mark.parametrize("wanted", ["dense", "sparse", "hybrid"])
 def test_the_way_of_searching_can_be_asked_for(handbook, context, tmp_path, wanted: str) -> None:
-    asked = plan(**{"rag.fusion": wanted})
+    asked = plan(**{"rag.retrieval": wanted})
     run = RunDir.create(tmp_path / "run", asked, tmp_path)
     RagExecutor().build(asked, run, data(handbook, tmp_path), context)
     assert RagExecutor().open(run, context).retriever.mode == wanted

@@ -66,3 +66,8 @@ def test_nothing_is_lost_or_said_twice(text: str) -> None:
     assert all(a.end <= b.start for a, b in pairwise(spans))
     kept = "".join(span.of(text) for span in spans)
     assert "".join(kept.split()) == "".join(text.split())
+
+
+def test_an_english_sentence_ends_before_a_japanese_one() -> None:
+    text = "Ask the help desk. 社内は内線で。"
+    assert [span.of(text) for span in sentences(text)] == ["Ask the help desk.", "社内は内線で。"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executors.rag.sparse import SparseIndex
-from executors.rag.words import WORDS_BY_CHARACTERS, content_words
+from executors.rag.words import HEADING_WEIGHT, WORDS_BY_CHARACTERS, content_words, word_counts
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,11 @@ def test_a_text_longer_than_sudachi_takes_is_cut() -> None:
 
 def test_without_a_dictionary_characters_and_pairs_do() -> None:
     assert content_words("休暇", WORDS_BY_CHARACTERS) == ["休", "暇", "休暇"]
+
+
+def test_a_word_of_the_heading_weighs_more_than_one_of_the_text() -> None:
+    assert word_counts("旅費規程", "旅費は実費。")["旅費"] == HEADING_WEIGHT + 1
+    assert word_counts("", "leave") == {"leave": 1}
 
 
 def test_bm25_equals_the_formula() -> None:
