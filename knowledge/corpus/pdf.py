@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import Any
 
 from knowledge.corpus.garbled import Garbling, garbled_text, garbling
-from knowledge.corpus.pdf_tables import Word, with_tables
+from knowledge.corpus.pdf_tables import Word, in_rows, with_tables
 from knowledge.corpus.source import Reading, SourceFile, ranges, refuse
 from knowledge.corpus.types import Problem, Section
 
@@ -108,15 +108,17 @@ def _image_kind() -> int:
 
 
 def _words(layer: Any, text: str) -> list[Word]:
-    """Stretches of text at their places; none where the page has no more of them than lines."""
+    """Stretches of text at their places; none where the page has no more of them than lines.
+
+    Asking for the text at a place is slow, so only what may be a cell of a table is asked for.
+    """
     count = layer.count_rects()
     if count < text.count("\n") + 4:
         return []
-    found = []
-    for index in range(count):
-        left, bottom, right, top = layer.get_rect(index)
-        words = _plain(layer.get_text_bounded(left, bottom, right, top))
-        found.append(Word(left, bottom, right, top, words))
+    places = [layer.get_rect(index) for index in range(count)]
+    found = [Word(*place, "") for place in places]
+    for index in in_rows(found):
+        found[index] = Word(*places[index], _plain(layer.get_text_bounded(*places[index])))
     return found
 
 
