@@ -43,12 +43,15 @@ def read_pdf(file: SourceFile) -> Reading:
     pages: dict[str, list[int]] = defaultdict(list)
     total = len(document)
     for number in range(1, total + 1):
-        _page(document, number, sections, pages, reading)
+        text = _page(document, number, sections, pages)
+        if file.checked and text:
+            _check(text, number, pages, reading)
     for id_ in ("scanned-page", "unreadable-page"):
         if pages[id_]:
             where, values = f"page {ranges(pages[id_])}", {"n": len(pages[id_]), "pages": total}
             reading.problems.append(Problem(id_, "warn", where, values))
-    if pages["japanese"] and not any(p.id == "garbled-text" for p in reading.problems):
+    garbled = any(problem.id == "garbled-text" for problem in reading.problems)
+    if pages["japanese"] and not garbled:
         reading.problems += _second_opinion(file, pages["japanese"])
     title, changed = _metadata(document, sections)
     reading.documents = file.document(sections, title=title, modified=changed)
@@ -72,8 +75,8 @@ def _page(
     number: int,
     sections: list[Section],
     pages: dict[str, list[int]],
-    reading: Reading,
-) -> None:
+) -> str:
+    """The text of one page, its parts added to `sections`; "" where there is none."""
     from pypdfium2 import PdfiumError
 
     try:
@@ -82,18 +85,22 @@ def _page(
         text = _plain(layer.get_text_range())
     except (PdfiumError, UnicodeError, ValueError):  # one page is lost, the others are not
         pages["unreadable-page"].append(number)
-        return
+        return ""
     if not text.strip():
         if any(True for _ in page.get_objects(filter=[_image_kind()], max_depth=3)):
             pages["scanned-page"].append(number)
-        return
+        return ""
+    for kind, part in with_tables(text, _words(layer, text)):
+        body = part if kind == "table" else joined_lines(part.strip())
+        sections.append(Section(body, f"p.{number}", (), kind))
+    return text
+
+
+def _check(text: str, number: int, pages: dict[str, list[int]], reading: Reading) -> None:
     if (found := garbling(text)) is not None:
         reading.problems.append(garbled_text(found, f"page {number}"))
     elif len(re.findall(_CJK, text)) > 0.05 * len(text):
         pages["japanese"].append(number)
-    for kind, part in with_tables(text, _words(layer, text)):
-        body = part if kind == "table" else joined_lines(part.strip())
-        sections.append(Section(body, f"p.{number}", (), kind))
 
 
 def _plain(text: str) -> str:

@@ -42,6 +42,8 @@ class Job:
     path: Path
     id: str
     asked: Asked = ()
+    checked: bool = True
+    """As in `readers.read_file`."""
 
 
 @dataclass(slots=True)
@@ -77,8 +79,11 @@ def read_here(job: Job, cache: Path | None = None, *, texts: bool = True) -> lis
     kept = None if cache is None else ReadCache(cache)
     name = f"{job.id}\0{job.asked}" if job.asked else job.id
     found = None if kept is None else kept.get(job.path, name)
+    if found is None and not job.checked:
+        name = f"{name}\0unchecked"
+        found = None if kept is None else kept.get(job.path, name)
     if found is None:
-        found = read_file(job.path, job.id, job.asked)
+        found = read_file(job.path, job.id, job.asked, checked=job.checked)
         if kept is not None and not any(_passing(read) for read in found):
             kept.put(job.path, name, found)
     return found if texts else [replace(read, documents=()) for read in found]
