@@ -31,9 +31,7 @@ _FACTOR, _MIX = 0x9E3779B1, 0x85EBCA6B
 def rows_per_band(threshold: float) -> int:
     """As many hashes a band as leave no more than `MOST_MISSED` of the pairs at the threshold."""
     fitting = [
-        rows
-        for rows in range(1, 17)
-        if (1 - threshold**rows) ** (HASHES // rows) <= MOST_MISSED
+        rows for rows in range(1, 17) if (1 - threshold**rows) ** (HASHES // rows) <= MOST_MISSED
     ]
     return max(fitting, default=1)
 

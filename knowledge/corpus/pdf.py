@@ -10,9 +10,11 @@ import io
 import logging
 import re
 from collections import defaultdict
+from functools import cache
 from typing import Any
 
 from knowledge.corpus.garbled import Garbling, garbled_text, garbling
+from knowledge.corpus.languages import character_counts
 from knowledge.corpus.pdf_tables import Word, in_rows, with_tables
 from knowledge.corpus.source import Reading, SourceFile, ranges, refuse
 from knowledge.corpus.types import Problem, Section
@@ -99,8 +101,13 @@ def _page(
 def _check(text: str, number: int, pages: dict[str, list[int]], reading: Reading) -> None:
     if (found := garbling(text)) is not None:
         reading.problems.append(garbled_text(found, f"page {number}"))
-    elif len(re.findall(_CJK, text)) > 0.05 * len(text):
+    elif sum(n for c, n in character_counts(text).items() if _is_cjk(c)) > 0.05 * len(text):
         pages["japanese"].append(number)
+
+
+@cache
+def _is_cjk(character: str) -> bool:
+    return re.match(_CJK, character) is not None
 
 
 def _plain(text: str) -> str:

@@ -45,9 +45,7 @@ class FileRead:
     example_facts: ExampleFacts = field(default_factory=ExampleFacts)
 
 
-def read_file(
-    path: Path, id_: str, asked: Asked = (), *, checked: bool = True
-) -> list[FileRead]:
+def read_file(path: Path, id_: str, asked: Asked = (), *, checked: bool = True) -> list[FileRead]:
     """Read one file and, after it, the files inside it (an archive's members, attachments).
 
     Whatever is wrong becomes a line of a report.

@@ -96,7 +96,9 @@ def test_no_near_duplicate_of_a_test_question_is_trained_on(made: list[Example])
 # What the report calls one question in other clothes, though its 3-grams differ a good deal.
 CLOTHED = st.builds(
     lambda before, a, q, end: f"{before}{a}{q}{end}",
-    st.sampled_from(["", "すみません、", "お世話になっております。", "【質問】", "Quick question: "]),
+    st.sampled_from(
+        ["", "すみません、", "お世話になっております。", "【質問】", "Quick question: "]
+    ),
     st.sampled_from([*WORDS, "the travel policy ", "my card "]),
     st.sampled_from([*QUESTIONS, "をいただけますか", "を頂けますか", "is not working"]),
     st.sampled_from(["", "？", "教えてください。", "よろしくお願いします", " please", " thanks"]),
@@ -105,12 +107,12 @@ CLOTHED = st.builds(
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.lists(st.tuples(CLOTHED, st.sampled_from(["はい。", "いいえ。", "10日です。"])), max_size=60),
+    st.lists(
+        st.tuples(CLOTHED, st.sampled_from(["はい。", "いいえ。", "10日です。"])), max_size=60
+    ),
     st.integers(0, 5),
 )
-def test_the_report_finds_no_leak_between_the_parts(
-    made: list[tuple[str, str]], seed: int
-) -> None:
+def test_the_report_finds_no_leak_between_the_parts(made: list[tuple[str, str]], seed: int) -> None:
     result = split(
         [Example(str(i), "qa", q, a, "qa.jsonl", f"line {i}") for i, (q, a) in enumerate(made)],
         seed=seed,
