@@ -270,7 +270,7 @@ def repetitions(counts: list[int]) -> list[dict[str, Any]]:
 
 
 def joins(prompts: list[str]) -> dict[str, Any]:
-    """Processor time of MinHash and, up to `MOST_EXACT` rows, of the exact join, and their pairs."""
+    """Processor time and pairs of MinHash and, up to `MOST_EXACT` rows, of the exact join."""
     from knowledge.corpus import near_duplicates
     from knowledge.corpus.alike import CANDIDATES
     from knowledge.corpus.sameness import canonical

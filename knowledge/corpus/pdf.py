@@ -10,6 +10,7 @@ import io
 import logging
 import re
 from collections import defaultdict
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -130,9 +131,9 @@ def _words(layer: Any, text: str) -> list[Word]:
     if count < text.count("\n") + 4:
         return []
     places = [layer.get_rect(index) for index in range(count)]
-    found = [Word(*place, "") for place in places]
+    found = [Word(left, low, right, top, "") for left, low, right, top in places]
     for index in in_rows(found):
-        found[index] = Word(*places[index], _plain(layer.get_text_bounded(*places[index])))
+        found[index] = replace(found[index], text=_plain(layer.get_text_bounded(*places[index])))
     return found
 
 
