@@ -1,18 +1,20 @@
 """Speed and memory of reading mixed files, beside markitdown and LlamaIndex's loaders.
 
 `python -m bench reading_speed [--mb=100,300,1000] [--peers-mb=50] [--peers=VENV_PYTHON]
-[--rows=10000,50000]`
+[--rows=5000,20000,50000,200000]`
 
 The files are real ones repeated with variation: at least half of the bytes are PDF, Word, Excel
 and HTML, the rest plain text, Markdown and CSV. Peers run in an environment of their own with as
 many processes as we use: LlamaIndex has `num_workers`, markitdown's converter is called from a
-pool. They only read; ours also looks for what is wrong with each file.
+pool. They only read, and so does ours as `reading`: `read(checked=False)`, the texts handed over
+as theirs are. `inspect` is the whole health report beside it.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -30,11 +32,13 @@ from bench.torture import DATA, MANIFEST, manifest, needles, text_of
 
 WORKERS, ROUNDS = 2, 3
 SAMPLE_SECONDS = 0.2
+MOST_EXACT = 50_000
 WORKER = str(Path(__file__).with_name("reading_peers_worker.py"))
 RICH = (".pdf", ".docx", ".xlsx", ".html")
 RICH_SHARE = 0.55
 NOT_READABLE = {"locked.pdf", "not_really.pdf"}
 PEERS = ("markitdown", "llamaindex")
+OURS = ("reading", "inspect")
 
 
 def make(folder: Path, size: int, seed: int = 1) -> dict[str, int]:
@@ -133,34 +137,46 @@ def watched(words: list[str]) -> dict[str, Any]:
     }
 
 
-def ours(folder: Path, cache: Path | None = None) -> dict[str, Any]:
-    words = [sys.executable, "-m", "bench.reading_speed", "--child", str(folder)]
+def ours(folder: Path, cache: Path | None = None, *, how: str = "inspect") -> dict[str, Any]:
+    words = [sys.executable, "-m", "bench.reading_speed", "--child", how, str(folder)]
     return watched([*words, *([str(cache)] if cache else [])])
 
 
-def child(folder: Path, cache: Path | None) -> None:
-    """One survey, in this process and its readers."""
-    from knowledge.corpus.reading import survey
+def child(how: str, folder: Path, cache: Path | None) -> None:
+    """One survey with the health report, or the texts alone, in this process and its readers."""
+    from knowledge.corpus.reading import read, survey
 
+    if how == "reading":
+        corpus = read(folder, workers=WORKERS, cache=cache, checked=False)
+        counted = {"files": len(corpus.files), "documents": len(corpus.documents)}
+        print(json.dumps(counted | {"characters": sum(f.characters for f in corpus.files)}))
+        return
     seen = survey(folder, workers=WORKERS, cache=cache)
     counted = {"files": len(seen.files), "documents": seen.facts.n_documents}
     print(json.dumps(counted | {"characters": sum(file.characters for file in seen.files)}))
 
 
 def growth(sizes: list[int], work: Path) -> list[dict[str, Any]]:
-    """Folders of growing size, each read once without and once more with a cache."""
+    """Folders of growing size: read, read again unchanged, and with one file in 100 changed.
+
+    The first pass fills the cache, as `okakae inspect` does.
+    """
     found = []
     for mb in sizes:
         folder, cache = work / f"{mb}mb", work / f"{mb}mb-cache"
         kinds = make(folder, mb * 1_000_000)
         size = sum(n for kind, n in kinds.items() if kind != "files") / 1e6
-        first, filling, second = ours(folder), ours(folder, cache), ours(folder, cache)
+        first, second = ours(folder, cache), ours(folder, cache)
+        changed = sorted(path for path in folder.rglob("*") if path.is_file())[::100]
+        for path in changed:
+            path.touch()
+        third = ours(folder, cache)
         row = {
             "mb": round(size, 1),
             "bytes_by_kind": kinds,
             "first": first,
-            "first_filling_the_cache": filling,
-            "second_from_the_cache": second,
+            "second": second,
+            "with_changes": third | {"changed_files": len(changed)},
             "mb_per_second": round(size / first["seconds"], 2),
             "mb_per_second_second": round(size / second["seconds"], 2),
         }
@@ -177,7 +193,12 @@ def recall(python: str | None) -> dict[str, Any]:
 
     lines = [line for line in manifest() if list(needles(line, ""))]
     paths = [str(MANIFEST.parent / line["file"]) for line in lines]
-    texts = {"okakae": {path: text_of(read(Path(path), workers=0)) for path in paths}}
+    texts = {
+        how: {
+            path: text_of(read(Path(path), workers=0, checked=how == "inspect")) for path in paths
+        }
+        for how in OURS
+    }
     for name in PEERS if python else ():
         words = [python or "", WORKER, name, "1", "--texts", *paths]
         done = subprocess.run(words, capture_output=True, text=True)
@@ -202,17 +223,18 @@ def beside_peers(mb: int, python: str, work: Path) -> dict[str, Any]:
     size = sum(n for kind, n in kinds.items() if kind != "files") / 1e6
     rounds: list[dict[str, Any]] = []
     for _ in range(ROUNDS):
-        taken = {"okakae": ours(folder)}
+        taken = {how: ours(folder, how=how) for how in OURS}
         for name in PEERS:
             taken[name] = watched([python, WORKER, name, str(WORKERS), str(folder)])
         rounds.append(taken)
         print(json.dumps(taken), flush=True)
     ratios = {
-        name: {
-            unit: round(statistics.median(r[name][unit] / r["okakae"][unit] for r in rounds), 2)
+        f"{name} to {how}": {
+            unit: round(statistics.median(r[name][unit] / r[how][unit] for r in rounds), 2)
             for unit in ("seconds", "cpu_seconds")
         }
         for name in PEERS
+        for how in OURS
         if all(r[name]["said"] for r in rounds)
     }
     return {"mb": round(size, 1), "bytes_by_kind": kinds, "rounds": rounds, "times_ours": ratios}
@@ -240,9 +262,33 @@ def repetitions(counts: list[int]) -> list[dict[str, Any]]:
         started = time.process_time()
         repeated = find_repetitions(examples)
         row = {"rows": n, "cpu_seconds": round(time.process_time() - started, 1)}
-        found.append(row | {"repeated": len(repeated)})
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        found.append(row | {"repeated": len(repeated), "peak_mb": peak})
+        found[-1] |= joins([example.prompt for example in examples])
         print(found[-1], flush=True)
     return found
+
+
+def joins(prompts: list[str]) -> dict[str, Any]:
+    """Processor time and pairs of MinHash and, up to `MOST_EXACT` rows, of the exact join."""
+    from knowledge.corpus import near_duplicates
+    from knowledge.corpus.alike import CANDIDATES
+    from knowledge.corpus.sameness import canonical
+
+    keys = list(dict.fromkeys(map(canonical, prompts)))
+    ways = {"min_hash": 0} | ({"exact_join": len(keys) + 1} if len(keys) <= MOST_EXACT else {})
+    usual, told, pairs = near_duplicates.MOST_JOINED, dict[str, Any](), []
+    for name, most_joined in ways.items():
+        near_duplicates.MOST_JOINED = most_joined
+        started = time.process_time()
+        near = near_duplicates.near_keys(keys, CANDIDATES)
+        told[f"{name}_cpu_seconds"] = round(time.process_time() - started, 2)
+        pairs.append({(i, j) for i, others in enumerate(near) for j in others if i < j})
+        told[f"{name}_pairs"] = len(pairs[-1])
+    near_duplicates.MOST_JOINED = usual
+    if len(pairs) == 2:
+        told |= {"missed": len(pairs[1] - pairs[0]), "wrong": len(pairs[0] - pairs[1])}
+    return told
 
 
 def main() -> None:
@@ -258,18 +304,20 @@ def main() -> None:
         if python:
             mb = int(option("peers-mb", "50", words))
             figures["peers"] = beside_peers(mb, python, work)
+            save("reading_speed", figures)
             print(json.dumps(figures["peers"]["times_ours"]), flush=True)
         else:
             print("peers skipped: name an environment that has them with --peers=PYTHON")
         sizes = [int(n) for n in option("mb", "100,300,1000", words).split(",") if n]
         figures["growth"] = growth(sizes, work)
-    rows = [int(n) for n in option("rows", "10000,50000", words).split(",") if n]
+        save("reading_speed", figures)
+    rows = [int(n) for n in option("rows", "5000,20000,50000,200000", words).split(",") if n]
     figures["repetitions"] = repetitions(rows)
     print(save("reading_speed", figures))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        child(Path(sys.argv[2]), Path(sys.argv[3]) if sys.argv[3:] else None)
+        child(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]) if sys.argv[4:] else None)
     else:
         main()

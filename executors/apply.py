@@ -239,7 +239,7 @@ def load_data(plan: Plan, root: Path | None, session: Session) -> RunData:
     if root is None:
         return RunData(Corpus(Path(), (), (), (), ""), Split(train=(), validation=(), test=()))
     session.say("apply.reading", path=root.name)
-    corpus = read(root, cache=reading_cache())
+    corpus = read(root, cache=reading_cache(), checked=False)
     if not corpus.documents and not corpus.examples:
         raise RunError("data-empty", where=str(root), path=str(root))
     parts = split(

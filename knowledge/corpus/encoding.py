@@ -58,7 +58,8 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
         values = {"n": count, "lines": ranges(lines)}
         problems = (*problems, Problem("nul-bytes", "warn", f"line {ranges(lines)}", values))
         text = text.replace("\0", "")
-    if len(_CONTROLS.findall(text)) > max(2, 0.01 * len(text)):
+    controls = sum(n for c, n in character_counts(text).items() if _CONTROLS.match(c))
+    if controls > max(2, 0.01 * len(text)):
         raise refuse("not-text")
     return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), encoding, problems)
 

@@ -48,7 +48,7 @@ _KINDS = (
 
 @cache
 def _marks(mark: str) -> Callable[[str], object]:
-    return cache(re.compile(mark).match)
+    return re.compile(mark).search
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,11 @@ def _script(character: str) -> str:
 def garbling(text: str) -> Garbling | None:
     """The main way in which `text` is garbled, or None when it reads as written."""
     counts = character_counts(text)
+    distinct = "".join(counts)
     total = max(1, sum(n for character, n in counts.items() if not character.isspace()))
     for kind, mark, pattern, least in _KINDS:
         # Most texts hold no such character at all: searching them would only take time.
-        if mark not in text if kind == "cid" else not any(map(_marks(mark), counts)):
+        if mark not in text if kind == "cid" else not _marks(mark)(distinct):
             continue
         found = pattern.findall(text)
         weight = sum(map(len, found)) if kind == "cid" else len(found)

@@ -1,8 +1,8 @@
-"""Which short texts say the same in other clothes: exact Jaccard over character 3-grams.
+"""Which short texts say the same in other clothes: Jaccard over character 3-grams.
 
 A set-similarity join with prefix filter: two sets with Jaccard of at least t must share one of
-their rarest grams (Chaudhuri et al. 2006; Bayardo et al. 2007). No sampling, so nothing is missed
-and the result never depends on a seed.
+their rarest grams (Chaudhuri et al. 2006; Bayardo et al. 2007). Nothing is missed, but its time
+grows with the 1.5th power of the rows, so that large sets go by MinHash instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 
+from knowledge.corpus.min_hash import near_pairs
+
 THRESHOLD = 0.8
+MOST_JOINED = 20_000
+"""Texts from which MinHash is faster than the exact join."""
 _NOT_SAID = re.compile(r"[\W_]+")
 # Long texts are compared by their beginning: what follows hardly changes whether they are copies.
 _LONGEST = 2000
@@ -40,31 +44,13 @@ def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
-def earlier_neighbours(
-    texts: Sequence[str], threshold: float = THRESHOLD
-) -> tuple[tuple[int, ...], ...]:
-    """For each text the indices of the earlier ones that are near duplicates of it, ascending."""
-    return _earlier(tuple(texts), threshold)
-
-
-# The parts of a run ask the same of the same rows, one after the other.
-@lru_cache(maxsize=2)
-def _earlier(texts: tuple[str, ...], threshold: float) -> tuple[tuple[int, ...], ...]:
-    return neighbours_of_keys([normalised(text) for text in texts], threshold)
-
-
-def neighbours_of_keys(keys: Sequence[str], threshold: float) -> tuple[tuple[int, ...], ...]:
-    """The same for texts that are normalised already."""
-    distinct = list(dict.fromkeys(keys))
-    near = _join([grams(key) for key in distinct], threshold)
-    places: dict[str, list[int]] = defaultdict(list)
-    found: list[tuple[int, ...]] = []
-    number = {key: i for i, key in enumerate(distinct)}
-    for index, key in enumerate(keys):
-        others = [*near[number[key]], number[key]]
-        found.append(tuple(sorted(i for other in others for i in places[distinct[other]])))
-        places[key].append(index)
-    return tuple(found)
+def near_keys(keys: Sequence[str], threshold: float = THRESHOLD) -> list[list[int]]:
+    """For each of some distinct normalised texts the numbers of its near duplicates."""
+    if len(keys) < MOST_JOINED:
+        return _join([grams(key) for key in keys], threshold)
+    known = lru_cache(maxsize=1 << 14)(lambda number: grams(keys[number]))
+    cut = [key[:_LONGEST] for key in keys]
+    return near_pairs(cut, threshold, lambda a, b: jaccard(known(a), known(b)))
 
 
 def _join(sets: Sequence[frozenset[str]], threshold: float) -> list[list[int]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any, NamedTuple
 
 from knowledge.corpus.faults import persons
@@ -27,6 +28,7 @@ from knowledge.corpus.faults.words import records, with_words, word_lists
 from knowledge.corpus.languages import character_counts
 from knowledge.corpus.personal import CHECKS as PERSONAL
 from knowledge.corpus.personal import Check, honoured_names
+from knowledge.corpus.presence import SHORTEST_TEXT, Places
 
 ORDERS = "instruction-like-text"
 KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
@@ -66,6 +68,8 @@ _KANJI_NUMBER = re.compile(
 )
 _KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九‐―－ー", "00123456789----")
 _BEFORE, _AFTER, _CONTEXT = 40, 24, 40
+# Characters of one text up to which replacing them one by one is faster than a table of all.
+_MOST_REPLACED = 40
 # No finding reaches further than this from the string it needs.
 _REACH = 160
 
@@ -135,6 +139,8 @@ def _scoped(regex: str) -> str:
 
 def scan(text: str, kinds: Sequence[str] = KINDS, *, veiled: bool = False) -> list[Hit]:
     """Everything found in `text`, in order; of two findings that overlap the longer one."""
+    if not text:
+        return []
     folded = folded_text(text)
     lowered = folded.lower()
     distinct = "".join(character_counts(text)).translate(_FOLD)
@@ -176,8 +182,11 @@ def unveiled(text: str) -> str:
 
 def folded_text(text: str) -> str:
     """Full-width letters, digits and signs as ASCII, at the same places."""
-    if any("\uff00" < c < "\uff5f" or c in "\u3000‐‑‒–−" for c in character_counts(text)):
+    wide = [c for c in character_counts(text) if ord(c) in _FOLD]
+    if len(wide) > _MOST_REPLACED:
         return text.translate(_FOLD)
+    for character in wide:
+        text = text.replace(character, chr(_FOLD[ord(character)]))
     return text
 
 
@@ -185,9 +194,8 @@ def _all(
     folded: str, lowered: str, distinct: str, kinds: Sequence[str]
 ) -> Iterator[tuple[Pattern, Hit]]:
     windows: list[tuple[int, str]] | None = None
-    # Most needs hold a character that stands nowhere in the text: no search is cheaper than none.
-    characters = set(distinct), set(distinct.lower())
-    needed: dict[tuple[str, bool], list[int]] = {}
+    needed = dict(_needed(folded, distinct, ignores_case=False))
+    ignoring = dict(_needed(lowered, distinct.lower(), ignores_case=True))
     for pattern in patterns():
         if pattern.kind not in kinds:
             continue
@@ -196,15 +204,37 @@ def _all(
             for offset, window in windows:
                 yield from ((pattern, hit) for hit in _matches(pattern, window, offset))
         else:
-            where = lowered if pattern.ignores_case else folded
-            for need in pattern.needs:
-                key = need, pattern.ignores_case
-                if key not in needed:
-                    there = characters[pattern.ignores_case].issuperset(need)
-                    needed[key] = _places(need, where) if there else []
-            found = [(need, needed[need, pattern.ignores_case]) for need in pattern.needs]
+            places = ignoring if pattern.ignores_case else needed
+            found = [(need, places[need]) for need in pattern.needs if need in places]
             for start, end in _around(found):
                 yield from ((pattern, hit) for hit in _matches(pattern, folded, 0, start, end))
+
+
+def _needed(text: str, distinct: str, *, ignores_case: bool) -> Iterator[tuple[str, list[int]]]:
+    """The strings that patterns need, with their places in `text`, where they have any.
+
+    Places within reach of the one before are left out.
+    """
+    needs = _needs(ignores_case)
+    if len(text) >= SHORTEST_TEXT:
+        yield from _finder(ignores_case).within(text, _REACH).items()
+        needs = tuple(need for need in needs if len(need) == 1)
+    # Most needs hold a character that stands nowhere in the text: no search is cheaper than none.
+    characters = set(distinct)
+    for need in needs:
+        if characters.issuperset(need) and (places := _places(need, text)):
+            yield need, places
+
+
+@cache
+def _needs(ignores_case: bool) -> tuple[str, ...]:
+    chosen = [p.needs for p in patterns() if not p.digits and p.ignores_case is ignores_case]
+    return tuple(dict.fromkeys(chain.from_iterable(chosen)))
+
+
+@cache
+def _finder(ignores_case: bool) -> Places:
+    return Places([need for need in _needs(ignores_case) if len(need) > 1])
 
 
 def _places(need: str, text: str) -> list[int]:

@@ -10,10 +10,13 @@ import io
 import logging
 import re
 from collections import defaultdict
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from knowledge.corpus.garbled import Garbling, garbled_text, garbling
-from knowledge.corpus.pdf_tables import Word, with_tables
+from knowledge.corpus.languages import character_counts
+from knowledge.corpus.pdf_tables import Word, in_rows, with_tables
 from knowledge.corpus.source import Reading, SourceFile, ranges, refuse
 from knowledge.corpus.types import Problem, Section
 
@@ -43,12 +46,15 @@ def read_pdf(file: SourceFile) -> Reading:
     pages: dict[str, list[int]] = defaultdict(list)
     total = len(document)
     for number in range(1, total + 1):
-        _page(document, number, sections, pages, reading)
+        text = _page(document, number, sections, pages)
+        if file.checked and text:
+            _check(text, number, pages, reading)
     for id_ in ("scanned-page", "unreadable-page"):
         if pages[id_]:
             where, values = f"page {ranges(pages[id_])}", {"n": len(pages[id_]), "pages": total}
             reading.problems.append(Problem(id_, "warn", where, values))
-    if pages["japanese"] and not any(p.id == "garbled-text" for p in reading.problems):
+    garbled = any(problem.id == "garbled-text" for problem in reading.problems)
+    if pages["japanese"] and not garbled:
         reading.problems += _second_opinion(file, pages["japanese"])
     title, changed = _metadata(document, sections)
     reading.documents = file.document(sections, title=title, modified=changed)
@@ -72,8 +78,8 @@ def _page(
     number: int,
     sections: list[Section],
     pages: dict[str, list[int]],
-    reading: Reading,
-) -> None:
+) -> str:
+    """The text of one page, its parts added to `sections`; "" where there is none."""
     from pypdfium2 import PdfiumError
 
     try:
@@ -82,18 +88,27 @@ def _page(
         text = _plain(layer.get_text_range())
     except (PdfiumError, UnicodeError, ValueError):  # one page is lost, the others are not
         pages["unreadable-page"].append(number)
-        return
+        return ""
     if not text.strip():
         if any(True for _ in page.get_objects(filter=[_image_kind()], max_depth=3)):
             pages["scanned-page"].append(number)
-        return
-    if (found := garbling(text)) is not None:
-        reading.problems.append(garbled_text(found, f"page {number}"))
-    elif len(re.findall(_CJK, text)) > 0.05 * len(text):
-        pages["japanese"].append(number)
+        return ""
     for kind, part in with_tables(text, _words(layer, text)):
         body = part if kind == "table" else joined_lines(part.strip())
         sections.append(Section(body, f"p.{number}", (), kind))
+    return text
+
+
+def _check(text: str, number: int, pages: dict[str, list[int]], reading: Reading) -> None:
+    if (found := garbling(text)) is not None:
+        reading.problems.append(garbled_text(found, f"page {number}"))
+    elif sum(n for c, n in character_counts(text).items() if _is_cjk(c)) > 0.05 * len(text):
+        pages["japanese"].append(number)
+
+
+@cache
+def _is_cjk(character: str) -> bool:
+    return re.match(_CJK, character) is not None
 
 
 def _plain(text: str) -> str:
@@ -108,15 +123,17 @@ def _image_kind() -> int:
 
 
 def _words(layer: Any, text: str) -> list[Word]:
-    """Stretches of text at their places; none where the page has no more of them than lines."""
+    """Stretches of text at their places; none where the page has no more of them than lines.
+
+    Asking for the text at a place is slow, so only what may be a cell of a table is asked for.
+    """
     count = layer.count_rects()
     if count < text.count("\n") + 4:
         return []
-    found = []
-    for index in range(count):
-        left, bottom, right, top = layer.get_rect(index)
-        words = _plain(layer.get_text_bounded(left, bottom, right, top))
-        found.append(Word(left, bottom, right, top, words))
+    places = [layer.get_rect(index) for index in range(count)]
+    found = [Word(left, low, right, top, "") for left, low, right, top in places]
+    for index in in_rows(found):
+        found[index] = replace(found[index], text=_plain(layer.get_text_bounded(*places[index])))
     return found
 
 

@@ -7,7 +7,7 @@ makes rows of two, but its cells are as wide as lines of text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +59,13 @@ def with_tables(text: str, words: Sequence[Word]) -> list[Part]:
 Row = list[Word]
 
 
+def in_rows(words: Sequence[Word]) -> list[int]:
+    """Which of `words`, told by their places alone, stand in rows that may make a table."""
+    named = [Word(w.left, w.bottom, w.right, w.top, f" {i} ") for i, w in enumerate(words)]
+    runs = (run for run in _runs(_rows(named)) if len(run) >= LEAST_ROWS)
+    return [int(i) for run in runs for row in run for cell in row for i in cell.text.split()]
+
+
 def _rows(words: Sequence[Word]) -> list[Row]:
     """Words on one line, joined to cells where the gap between them is about a space."""
     rows: list[Row] = []
@@ -87,16 +94,20 @@ def _cells(row: Row) -> Row:
 
 
 def _tables(rows: Sequence[Row]) -> list[list[list[str]]]:
-    found: list[list[list[str]]] = []
+    runs = (run for run in _runs(rows) if len(run) >= LEAST_ROWS)
+    return [table for run in runs if (table := _aligned(run)) is not None]
+
+
+def _runs(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows of two cells or more, one below the other."""
     run: list[Row] = []
-    for row in [*rows, []]:
+    for row in rows:
         if len(row) >= 2 and (not run or _near(run[-1], row)):
             run.append(row)
-            continue
-        if len(run) >= LEAST_ROWS and (table := _aligned(run)) is not None:
-            found.append(table)
-        run = [row] if len(row) >= 2 else []
-    return found
+        else:
+            yield run
+            run = [row] if len(row) >= 2 else []
+    yield run
 
 
 def _near(above: Row, below: Row) -> bool:

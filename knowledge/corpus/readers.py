@@ -45,7 +45,7 @@ class FileRead:
     example_facts: ExampleFacts = field(default_factory=ExampleFacts)
 
 
-def read_file(path: Path, id_: str, asked: Asked = ()) -> list[FileRead]:
+def read_file(path: Path, id_: str, asked: Asked = (), *, checked: bool = True) -> list[FileRead]:
     """Read one file and, after it, the files inside it (an archive's members, attachments).
 
     Whatever is wrong becomes a line of a report.
@@ -54,9 +54,10 @@ def read_file(path: Path, id_: str, asked: Asked = ()) -> list[FileRead]:
         path: where it lies.
         id_: its name in the corpus.
         asked: names of question and answer, each for one file or, under "", for all.
+        checked: False looks neither for what is wrong with the texts nor counts them.
     """
     try:
-        file = SourceFile.open(path, id_)
+        file = replace(SourceFile.open(path, id_), checked=checked)
     except Refused as refusal:
         return [refused(id_, refusal.problem)]
     except OSError as error:
@@ -77,7 +78,7 @@ def _read_with_members(file: SourceFile, asked: Mapping[str, FieldMap]) -> list[
             elif member.depth > DEEPEST:
                 inside.append(refused(member.id, Problem("nested-too-deep", "error")))
             else:
-                inside += _read_with_members(member, asked)
+                inside += _read_with_members(replace(member, checked=file.checked), asked)
     except Exception as error:  # a broken archive may break a library in any way
         reading.problems.append(_damaged(error))
     return [_finished(file, kind, reading), *inside]
@@ -117,12 +118,18 @@ def _read(file: SourceFile, kind: str) -> Reading:
     if nothing and not reading.problems and kind != "permissions":
         reading.problems.append(Problem("empty-file", "warn"))
     with_unique_ids(reading)
+    if file.checked:
+        _check(reading, kind)
+    return reading
+
+
+def _check(reading: Reading, kind: str) -> None:
+    """Look for what is wrong with the texts."""
     for document in reading.documents:
         reading.problems += document_problems(document)
         if kind not in _OWN_GARBLING:
             reading.problems += _garbled(document, reading.problems)
     reading.problems += [*text_problems(reading.examples), *quality_problems(reading.examples)]
-    return reading
 
 
 def _garbled(document: Document, known: list[Problem]) -> list[Problem]:
@@ -147,7 +154,9 @@ def refused(id_: str, problem: Problem) -> FileRead:
 def _finished(file: SourceFile, kind: str, reading: Reading) -> FileRead:
     reading.kind = kind if reading.kind == "unknown" else reading.kind
     facts = tuple(
-        document_facts(d, record=kind in ("json", "jsonl") and d.id != file.id)
+        document_facts(
+            d, record=kind in ("json", "jsonl") and d.id != file.id, counted=file.checked
+        )
         for d in reading.documents
     )
     characters = sum(f.characters for f in facts)
@@ -158,7 +167,7 @@ def _finished(file: SourceFile, kind: str, reading: Reading) -> FileRead:
         reading.documents,
         facts,
         tuple(reading.examples),
-        example_facts(reading.examples),
+        example_facts(reading.examples) if file.checked else ExampleFacts(),
     )
 
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from knowledge.corpus.alike import alike
 from knowledge.corpus.clash import clash
-from knowledge.corpus.near_duplicates import neighbours_of_keys
 from knowledge.corpus.sameness import canonical, says_the_same
 from knowledge.corpus.source import excerpt
 from knowledge.corpus.types import Example, Problem
 
-# Keys are compared in full afterwards: this only finds who is worth comparing.
-CANDIDATES = 0.55
+MOST_COMPARED = 500
+"""Rows of one file that ask the same with which a row is compared: the first of them."""
 _MOST_SHOWN = 3
 _TEST = re.compile(
     r"(?i)(?:^|[/_.\-])(?:test|eval|valid(?:ation)?|val|dev|held[_-]?out|検証|評価|テスト)"
@@ -41,26 +41,37 @@ def find_repetitions(examples: Sequence[Example]) -> list[Repetition]:
     An exact copy, one question with another answer, a copy in other clothes. Rewriting pairs may
     have several targets, so they never contradict each other.
     """
-    keys = [canonical(example.prompt) for example in examples]
-    near = neighbours_of_keys(keys, CANDIDATES)
+    asked = alike([example.prompt for example in examples])
+    copies: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
+    places: dict[int, dict[tuple[str, str], list[int]]] = defaultdict(lambda: defaultdict(list))
     found: list[Repetition] = []
-    for index, earlier in enumerate(near):
-        this = examples[index]
-        alike = [i for i in earlier if examples[i].kind == this.kind]
+    for index, this in enumerate(examples):
+        same = copies[this.kind, this.prompt, this.completion]
+        item = asked.item[index]
         for own in (True, False):
-            same = [i for i in alike if (examples[i].source == this.source) is own]
-            if (one := _repetition(examples, index, same)) is not None:
+            copied = [i for source, i in same.items() if (source == this.source) is own][:1]
+            earlier = sorted(
+                i
+                for other in (item, *asked.near[item])
+                for (kind, source), before in places[other].items()
+                if kind == this.kind and (source == this.source) is own
+                for i in before
+            )
+            if (one := _repetition(examples, index, copied, earlier)) is not None:
                 found.append(one)
+        same.setdefault(this.source, index)
+        before = places[item][this.kind, this.source]
+        if len(before) < MOST_COMPARED:
+            before.append(index)
     return found
 
 
 def _repetition(
-    examples: Sequence[Example], index: int, earlier: Sequence[int]
+    examples: Sequence[Example], index: int, copied: Sequence[int], earlier: Sequence[int]
 ) -> Repetition | None:
     this = examples[index]
-    for i in earlier:
-        if (examples[i].prompt, examples[i].completion) == (this.prompt, this.completion):
-            return Repetition("exact-duplicate", index, i)
+    if copied:
+        return Repetition("exact-duplicate", index, copied[0])
     near: int | None = None
     for i in earlier:
         if not says_the_same(examples[i].prompt, this.prompt):

@@ -61,6 +61,8 @@ class SourceFile:
     depth: int = 0
     asked: FieldMap | None = None
     """Names that the user gave for its question and answer."""
+    checked: bool = True
+    """Whether what is wrong with its text is looked for, and not only with the file."""
 
     @classmethod
     def open(cls, path: Path, id_: str) -> SourceFile:

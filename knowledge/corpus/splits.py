@@ -4,8 +4,9 @@ A group never stands in two parts: a scene or customer, the questions about one 
 near duplicates of one question. Each group is placed by a hash of its key, so adding groups moves
 none. Within one kind (and answerability) the first three groups in reading order take three
 different parts, so that no part is empty; this too is untouched by rows added later. A row that
-nearly repeats an earlier one joins it; where its own group already stands in another part the row
-is left out, since moving either group would break what was promised of it.
+repeats an earlier one, as the health report sees it or in 80 % of its 3-grams, joins it; where its
+own group already stands in another part the row is left out, since moving either group would break
+what was promised of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from knowledge.corpus.near_duplicates import earlier_neighbours, normalised
+from knowledge.corpus.alike import alike
+from knowledge.corpus.near_duplicates import near_keys, normalised
+from knowledge.corpus.sameness import says_the_same
 from knowledge.corpus.types import Example
 
 Part = Literal["train", "validation", "test"]
@@ -55,27 +58,24 @@ def split(
     """
     if min(test, validation) < 0 or test + validation >= 1:
         raise ValueError(f"test={test}, validation={validation}: their sum must be below 1")
-    near = earlier_neighbours([example.prompt for example in examples])
+    told = _Told([example.prompt for example in examples])
     shares = (test, validation)
-    keys: list[str] = []
     part_of: dict[str, Part] = {}
     first_parts: dict[str, list[Part]] = defaultdict(list)
     placed: dict[Part, list[Example]] = {part: [] for part in PARTS}
-    kept: dict[int, Part] = {}
     left_out: list[Example] = []
     for index, example in enumerate(examples):
-        leaders = [i for i in near[index] if i in kept]
-        key = _own_key(example) or (keys[leaders[0]] if leaders else _row_key(example))
-        keys.append(key)
+        leaders = told.before(index)
+        key = _own_key(example) or (leaders[0] if leaders else _row_key(example))
         stratum = f"{example.kind}/{example.answerable}"
         part = part_of.get(key) or _place(f"{seed}/{key}", shares, first_parts[stratum])
-        if any(kept[i] != part for i in leaders):
+        if any(part_of[leader] != part for leader in leaders):
             left_out.append(example)
             continue
         if key not in part_of:
             part_of[key] = part
             first_parts[stratum].append(part)
-        kept[index] = part
+        told.keep(index, key)
         placed[part].append(example)
     return Split(
         tuple(placed["train"]),
@@ -83,6 +83,39 @@ def split(
         tuple(placed["test"]),
         tuple(left_out),
     )
+
+
+class _Told:
+    """The questions kept so far, with the keys of their groups."""
+
+    def __init__(self, prompts: Sequence[str]) -> None:
+        self._prompts = prompts
+        self._asked = alike(prompts)
+        forms = [normalised(prompt) for prompt in prompts]
+        number = {form: i for i, form in enumerate(dict.fromkeys(forms))}
+        self._form = [number[form] for form in forms]
+        self._near_forms = near_keys(list(number))
+        self._of_form: dict[int, dict[str, int]] = defaultdict(dict)
+        self._of_item: dict[int, dict[str, tuple[int, str]]] = defaultdict(dict)
+
+    def before(self, index: int) -> list[str]:
+        """Keys of the groups with a kept question that this one repeats, in reading order."""
+        prompt, item, form = self._prompts[index], self._asked.item[index], self._form[index]
+        found: dict[str, int] = {}
+        for other in (form, *self._near_forms[form]):
+            for key, first in self._of_form[other].items():
+                found[key] = min(first, found.get(key, first))
+        for other in (item, *self._asked.near[item]):
+            for said, (first, key) in self._of_item[other].items():
+                # A report on the parts may meet the two in either order.
+                if says_the_same(said, prompt) or says_the_same(prompt, said):
+                    found[key] = min(first, found.get(key, first))
+        return sorted(found, key=lambda key: found[key])
+
+    def keep(self, index: int, key: str) -> None:
+        """This question has been placed with group `key`."""
+        self._of_form[self._form[index]].setdefault(key, index)
+        self._of_item[self._asked.item[index]].setdefault(self._prompts[index], (index, key))
 
 
 def group_key(example: Example) -> str:

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -32,7 +32,10 @@ CPU_SECONDS, CPU_SECONDS_PER_MB = 8.0, 6.0
 IDLE_SECONDS = 300.0
 """Wall-clock time after which a file on a dead network drive is given up."""
 AHEAD = 3
-"""Results held for each process while an earlier file is still being read."""
+"""Files read or held for each process while an earlier one is still being read, whatever their
+size; `MOST_AHEAD` of them as long as all together are below `AHEAD_BYTES`. With few of them one
+slow PDF leaves the other processes idle."""
+MOST_AHEAD, AHEAD_BYTES = 64, 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Job:
     path: Path
     id: str
     asked: Asked = ()
+    checked: bool = True
+    """As in `readers.read_file`."""
 
 
 @dataclass(slots=True)
@@ -77,8 +82,11 @@ def read_here(job: Job, cache: Path | None = None, *, texts: bool = True) -> lis
     kept = None if cache is None else ReadCache(cache)
     name = f"{job.id}\0{job.asked}" if job.asked else job.id
     found = None if kept is None else kept.get(job.path, name)
+    if found is None and not job.checked:
+        name = f"{name}\0unchecked"
+        found = None if kept is None else kept.get(job.path, name)
     if found is None:
-        found = read_file(job.path, job.id, job.asked)
+        found = read_file(job.path, job.id, job.asked, checked=job.checked)
         if kept is not None and not any(_passing(read) for read in found):
             kept.put(job.path, name, found)
     return found if texts else [replace(read, documents=()) for read in found]
@@ -105,22 +113,31 @@ class _Pool:
         names: dict[int, Job] = {}
         done: dict[int, list[FileRead]] = {}
         todo: deque[tuple[int, Job]] = deque()
+        sizes: deque[int] = deque()
         following, asked = 0, True
         while True:
-            while asked and len(names) - following < AHEAD * len(self._readers):
+            while asked and self._has_room(sizes):
                 item = next(waiting, None)
                 asked = item is not None
                 if item is not None:
                     names[item[0]] = item[1]
+                    sizes.append(_size(item[1].path))
                     todo.append(item)
             self._hand_out(todo)
             while following in done:
+                sizes.popleft()
                 yield done.pop(following)
                 following += 1
             if following == len(names) and not asked:
                 return
             if following in names:
                 self._gather(done, names)
+
+    def _has_room(self, sizes: Collection[int]) -> bool:
+        """Whether one more file may be read, `sizes` being those of the files ahead."""
+        if len(sizes) < AHEAD * len(self._readers):
+            return True
+        return len(sizes) < MOST_AHEAD * len(self._readers) and sum(sizes) < AHEAD_BYTES
 
     def _hand_out(self, todo: deque[tuple[int, Job]]) -> None:
         for index, reader in enumerate(self._readers):
@@ -207,16 +224,20 @@ def _limit_cpu(path: Path) -> None:
         import resource
     except ImportError:  # Windows: the wall clock alone decides
         return
-    try:
-        size = min(path.stat().st_size, LARGEST_BYTES)
-    except OSError:
-        size = 0
+    size = min(_size(path), LARGEST_BYTES)
     spent = time.process_time()
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     wanted = int(spent + CPU_SECONDS + CPU_SECONDS_PER_MB * size / 1e6) + 1
     if most != resource.RLIM_INFINITY:
         wanted = min(wanted, most)
     resource.setrlimit(resource.RLIMIT_CPU, (wanted, most))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def cores() -> int:

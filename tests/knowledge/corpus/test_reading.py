@@ -130,3 +130,28 @@ def test_results_come_in_the_order_asked_for(order: list[int], count: int) -> No
     jobs = [Job(here, f"{number}-{at}.txt") for at, number in enumerate(order)]
     found = [reads[0].report.path for reads in read_all(jobs, workers=count)]
     assert found == [job.id for job in jobs]
+
+
+def test_reading_without_checks_gives_the_same_texts(tmp_path: Path) -> None:
+    text = "# 連絡先\n山田太郎 090-1234-5678 \n\n# 手順\n{{名前}} を入れてください。\n"
+    (tmp_path / "a.md").write_text(text, encoding="utf-8")
+    (tmp_path / "qa.csv").write_text("質問,回答\n期限は,10日です\n期限は,10日です\n", "utf-8")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    whole, bare = read(tmp_path, workers=0), read(tmp_path, workers=0, checked=False)
+    assert bare.documents == whole.documents
+    assert bare.examples == whole.examples
+    assert bare.digest == whole.digest
+    told = {problem.id for file in whole.files for problem in file.problems}
+    assert {"personal-data", "unfilled-placeholder", "exact-duplicate"} <= told
+    assert [p.id for file in bare.files for p in file.problems] == ["empty-file"]
+
+
+def test_a_cache_filled_without_checks_does_not_hide_what_is_wrong(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "in", tmp_path / "cache"
+    folder.mkdir()
+    (folder / "a.txt").write_text("担当 {{名前}} 090-1234-5678", encoding="utf-8")
+    bare = read(folder, workers=0, cache=cache, checked=False)
+    whole = read(folder, workers=0, cache=cache)
+    assert not bare.files[0].problems
+    assert whole.files[0].problems
+    assert read(folder, workers=0, cache=cache, checked=False).documents == whole.documents
