@@ -21,7 +21,7 @@ from bench.machine import save
 from bench.tuning import SETTINGS, Bar, forked, import_everything, rows, sha256, tiny_base
 
 METHODS = ("lora", "qlora")
-FORMATS = {"lora": ("float32",), "qlora": ("float32", "bfloat16")}
+DTYPE = "bfloat16"
 """TRL trains adapters of a quantised base in bf16: the case that a naive resume gets wrong."""
 
 
@@ -38,8 +38,8 @@ def train(base: Path, method: str, dtype: str, work: Path, told: Any = None) -> 
             loaded,
             method,  # type: ignore[arg-type]
             SETTINGS,
-            rows(0, 64),
-            rows(64, 72),
+            rows(0, 48),
+            rows(48, 54),
             checkpoints=work / "checkpoints",
             limit_hours=None,
             progress=Bar(told),
@@ -121,10 +121,7 @@ def main() -> None:
         base = Path(folder, "base")
         os.waitpid(forked(lambda: tiny_base(base) and None), 0)
         for method in METHODS:
-            for dtype in FORMATS[method]:
-                name = f"{method} {dtype}"
-                work = Path(folder, name.replace(" ", "-"))
-                figures[name] = measure(base, method, dtype, work, kills)
+            figures[method] = measure(base, method, DTYPE, Path(folder, method), kills)
     print(save("resume", figures))
 
 

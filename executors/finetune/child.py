@@ -28,16 +28,18 @@ def main(asked: Path, answered: Path) -> None:
     job = json.loads(asked.read_text(encoding="utf-8"))
     try:
         found: dict[str, Any] = {"actuals": train(job)}
-    except KeyboardInterrupt:
-        found = _error("KeyboardInterrupt", "", "", {})
     except OkakaeError as error:
         values = {name: _plain(value) for name, value in error.values.items()}
         found = _error(type(error).__name__, error.ref, error.where, values)
         if error.ref in ("model-too-big", "model-unloadable") and is_out_of_memory(error):
             found = {"out_of_memory": f"{error.ref}: {_short(error.__cause__ or error)}"}
     except Exception as error:
+        from executors.finetune.checkpoints import unwritten
+
         if is_out_of_memory(error):
             found = {"out_of_memory": _short(error)}
+        elif told := unwritten(error, Path(job["run"]) / "checkpoints"):
+            found = _error(type(told).__name__, told.ref, told.where, told.values)
         else:
             _keep_traceback(error, answered.parent)
             found = _error(type(error).__name__, "", "", {"why": _short(error)})

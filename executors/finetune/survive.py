@@ -219,15 +219,16 @@ def _train(
 
 def _run_child(job: Path, answer: Path) -> int:
     command = [sys.executable, "-m", "executors.finetune.child", str(job), str(answer)]
-    child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ
-    )
+    # In a group of its own: Ctrl-C is this process's to hear, and its alone to tell of.
+    apart: dict[str, Any] = {"process_group": 0}
+    if os.name == "nt":
+        apart = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **apart)
     assert child.stdin is not None
     try:
         return child.wait()
     except BaseException:
-        # Ctrl-C reaches both on a terminal; a child that did not hear it hears its input end.
-        child.stdin.close()
+        child.stdin.close()  # the child ends when its input does
         try:
             child.wait(GRACE_S)
         except subprocess.TimeoutExpired:
@@ -249,8 +250,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _raised(told: Mapping[str, Any]) -> OkakaeError:
     """The child's error, to be raised here."""
-    if told["error"] == "KeyboardInterrupt":
-        raise KeyboardInterrupt
     kind = getattr(errors, str(told["error"]), None)
     if kind is None:
         return RunError("training-failed", kind=told["error"], why=told["values"]["why"])
