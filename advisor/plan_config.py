@@ -14,9 +14,18 @@ from knowledge.catalog.records import Setting
 
 _PYTHON_TYPES = {"text": str, "integer": int, "number": (int, float), "yes_no": bool}
 GROUPS = {
-    "prompting": ("model", "endpoint", "generate", "prompting", "data", "limits", "seed"),
-    "rag": ("model", "endpoint", "generate", "rag", "data", "limits", "seed"),
-    "finetune": ("model", "generate", "finetune", "data", "limits", "seed"),
+    "prompting": (
+        "model",
+        "weights",
+        "endpoint",
+        "generate",
+        "prompting",
+        "data",
+        "limits",
+        "seed",
+    ),
+    "rag": ("model", "weights", "endpoint", "generate", "rag", "data", "limits", "seed"),
+    "finetune": ("model", "weights", "generate", "finetune", "data", "limits", "seed"),
 }
 
 

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ BATCH = 8
 TEXT = "この件につきまして、関係各所への確認を進めておりますので、いましばらくお待ちください。"
 CONFIG = SETTINGS | {
     "generate.max_new_tokens": 4,
-    "data.test_share": 0.03,
+    "data.test_share": 0.0,
     "data.validation_share": 0.1,
     "finetune.batch_size": BATCH,
     "finetune.grad_accum": 1,
@@ -33,8 +34,8 @@ CONFIG = SETTINGS | {
 }
 
 
-def make_data(folder: Path, n: int = 80, repeats: int = 10) -> Path:
-    """Rewriting pairs of about 1,500 byte tokens each, so that activations are what is large."""
+def make_data(folder: Path, n: int = 80, repeats: int = 7) -> Path:
+    """Rewriting pairs of about 1,000 byte tokens each, so that activations are what is large."""
     folder.mkdir(parents=True)
     rows = (
         {
@@ -107,25 +108,28 @@ def main() -> None:
         plans = {
             "planned": write_plan(root, base, data, "planned"),
             "one": write_plan(root, base, data, "one", batch_size=1, grad_accum=BATCH),
-            "recomputed": write_plan(
-                root, base, data, "recomputed",
-                batch_size=1, grad_accum=BATCH, gradient_checkpointing=True,
-            ),
-        }  # fmt: skip
-        peak = {name: addressed(plan, root / f"free-{name}") for name, plan in plans.items()}
-        print({name: round(value / 2**30, 3) for name, value in peak.items()}, flush=True)
+        }
+        with ThreadPoolExecutor(2) as two:
+            free = two.map(lambda name: addressed(plans[name], root / f"free-{name}"), plans)
+            peak = dict(zip(plans, free, strict=True))
+        gap = peak["planned"] - peak["one"]
         limits = {
-            "smaller micro-batch": (peak["planned"] + peak["one"]) // 2,
-            "and checkpointing": (peak["one"] + peak["recomputed"]) // 2,
-            "nothing is left": peak["recomputed"] // 2,
+            "halfway to one row": peak["one"] + gap // 2,
+            "under one row": peak["one"] - gap // 20,
         }
         figures: dict[str, Any] = {
             "addressed_gib": {name: round(value / 2**30, 3) for name, value in peak.items()}
         }
-        for name, limit in limits.items():
-            run = root / name.replace(" ", "-")
-            figures[name] = told(*applied(plans["planned"], run, limit), limit, BATCH)
-            print(name, figures[name], flush=True)
+        print(figures, flush=True)
+
+        def under(name: str) -> dict[str, Any]:
+            run, limit = root / name.replace(" ", "-"), limits[name]
+            found = told(*applied(plans["planned"], run, limit), limit, BATCH)
+            print(name, found, flush=True)
+            return found
+
+        with ThreadPoolExecutor(2) as two:
+            figures |= dict(zip(limits, two.map(under, limits), strict=True))
     print(save("out_of_memory", figures))
 
 

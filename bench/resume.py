@@ -1,12 +1,14 @@
 """Kills trainings with SIGKILL at random steps and resumes them: is the final adapter the same?
 
-`python -m bench resume [--kills=10]`. Each killed run is a process of its own (forked, so that the
-libraries are read once); the moment within the step is random, too, so that some kills fall into
-the writing of a checkpoint. One run more is killed again and again until it is done.
+`python -m bench resume [--kills=10] [--method=lora,qlora]`. Each killed run is a process of its own
+(forked, so that the libraries are read once); the moment within the step is random, too, so that
+some kills fall into the writing of a checkpoint. One run more is killed again and again until it
+is done.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -17,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.machine import save
+from bench.machine import RESULTS, save
 from bench.tuning import SETTINGS, Bar, forked, import_everything, rows, sha256, tiny_base
 
 METHODS = ("lora", "qlora")
@@ -112,17 +114,22 @@ def measure(base: Path, method: str, dtype: str, folder: Path, kills: int) -> di
     }
 
 
+def stored() -> dict[str, Any]:
+    """Figures of the other method that are there already."""
+    file = RESULTS / "resume.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))["figures"]) if file.is_file() else {}
+
+
 def main() -> None:
-    asked = [word.split("=")[1] for word in sys.argv[1:] if word.startswith("--kills=")]
-    kills = int(asked[0]) if asked else 10
+    asked = dict(word[2:].split("=") for word in sys.argv[1:])
+    kills = int(asked.get("kills", 10))
     import_everything()
-    figures = {}
     with tempfile.TemporaryDirectory(prefix="okakae-resume-") as folder:
         base = Path(folder, "base")
         os.waitpid(forked(lambda: tiny_base(base) and None), 0)
-        for method in METHODS:
-            figures[method] = measure(base, method, DTYPE, Path(folder, method), kills)
-    print(save("resume", figures))
+        for method in asked.get("method", ",".join(METHODS)).split(","):
+            figures = measure(base, method, DTYPE, Path(folder, method), kills)
+            print(save("resume", stored() | {method: figures}), flush=True)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def load_for(
         attention=attention,
         allow=session.allow,
         offline=session.offline,
-        allow_pickled=bool(config.get("model.allow_pickled", False)),
+        allow_pickled=bool(config.get("weights.allow_pickled", False)),
     )
 
 

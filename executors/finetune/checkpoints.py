@@ -24,6 +24,12 @@ BYTES_PER_TRAINED = {4: 12, 2: 6}
 """Weight and AdamW's two states, by the bytes of one trained number."""
 
 
+UNWRITTEN = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+)  # fmt: skip
+TORCH_WRITER = ("pytorchstreamwriter", "enforce fail at inline_container", "iostream error")
+
+
 class MarkWhole(TrainerCallback):
     """Marks a checkpoint once everything in it is on the disk.
 
@@ -103,24 +109,7 @@ def unwritten(error: BaseException, folder: Path) -> OkakaeError | None:
 
     safetensors and torch wrap the system's error in their own, each in its own words.
     """
-    words = str(error).lower()
-    why = ""
-    if isinstance(error, OSError) and error.errno in (
-        errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
-    ):  # fmt: skip
-        why = error.strerror or words
-    elif type(error).__name__ == "SafetensorError" and (
-        "i/o error" in words or "os error" in words
-    ):
-        why = str(error)
-    elif isinstance(error, RuntimeError) and (
-        "pytorchstreamwriter" in words or "enforce fail at inline_container" in words
-    ):
-        why = os.strerror(errno.ENOSPC) if _is_full(folder) else str(error).splitlines()[0]
-    elif isinstance(error, UsageError | MachineError) and error.ref in (
-        "path-unwritable", "disk-full",
-    ):  # fmt: skip
-        why = str(error.values.get("why", error.ref))
+    why = _why_unwritten(error, folder)
     if not why:
         return None
     kept = last_whole(folder)
@@ -128,6 +117,23 @@ def unwritten(error: BaseException, folder: Path) -> OkakaeError | None:
     return MachineError(
         "checkpoint-unwritten", where=str(folder), path=str(folder), why=why[:200], step=step
     )
+
+
+def _why_unwritten(error: BaseException, folder: Path) -> str:
+    words = str(error).lower()
+    if isinstance(error, OSError) and error.errno in UNWRITTEN:
+        return error.strerror or words
+    if isinstance(error, UsageError | MachineError) and error.ref in (
+        "path-unwritable",
+        "disk-full",
+    ):
+        return str(error.values.get("why", error.ref))
+    if type(error).__name__ == "SafetensorError" and "os error" in words:
+        return str(error)
+    if isinstance(error, RuntimeError) and any(word in words for word in TORCH_WRITER):
+        # torch says where its archive broke off, not what the system said.
+        return os.strerror(errno.ENOSPC if _is_full(folder) else errno.EIO)
+    return ""
 
 
 def _is_full(folder: Path) -> bool:

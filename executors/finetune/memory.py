@@ -13,6 +13,7 @@ WORDS = (
     "alloc_failed",
     "bad_alloc",
     "can't start new thread",
+    "failed to map segment",
 )
 """CUDA has an error of its own; torch's CPU allocator and the libraries raise bare ones."""
 KILLED = (-int(getattr(signal, "SIGKILL", 9)), 128 + 9)

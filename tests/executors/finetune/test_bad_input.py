@@ -126,7 +126,7 @@ def test_pickled_weights_are_read_when_the_user_insists(tmp_path: Path) -> None:
     from executors.generator import load_for
 
     base = broken(sharded(tmp_path), tmp_path / "pickled", pickled)
-    loaded = load_for({"model": str(base), "model.allow_pickled": True}, Context(SESSION))
+    loaded = load_for({"model": str(base), "weights.allow_pickled": True}, Context(SESSION))
     assert loaded.parameters > 0
 
 
@@ -204,6 +204,6 @@ def test_settings_for_a_plan_know_both_consents() -> None:
     from advisor.plan_config import read_settings
     from knowledge.catalog.loader import load
 
-    given = {"finetune.allow_shorter": "yes", "model.allow_pickled": "yes"}
+    given = {"finetune.allow_shorter": "yes", "weights.allow_pickled": "yes"}
     values, faults = read_settings(given, load("settings"))
     assert (values, faults) == ({name: True for name in given}, [])
