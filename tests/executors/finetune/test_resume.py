@@ -77,7 +77,7 @@ def test_cut_at_any_step_and_resumed_it_ends_the_same(
 ) -> None:
     whole = go(tiny_folder, tmp_path / "whole", method, dtype)
     assert whole.steps == STEPS
-    for step in (1, 3, 5, 7):
+    for step in (3, 6):
         folder = tmp_path / f"cut{step}"
         with pytest.raises(CutShort):
             go(tiny_folder, folder, method, dtype, told=cut_after(step))
