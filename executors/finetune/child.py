@@ -14,7 +14,7 @@ from advisor.files import write_json
 from advisor.session import Session
 from advisor.texts import set_lang
 from executors.base import Context, RunData
-from executors.finetune.memory import is_out_of_memory
+from executors.finetune.memory import is_out_of_memory, near_the_limit
 from executors.rundir import RunDir
 from knowledge.corpus.splits import Split
 from knowledge.corpus.types import Corpus, Example
@@ -36,7 +36,8 @@ def main(asked: Path, answered: Path) -> None:
     except Exception as error:
         from executors.finetune.checkpoints import unwritten
 
-        if is_out_of_memory(error):
+        refused = isinstance(error, RuntimeError | OSError) and near_the_limit()
+        if is_out_of_memory(error) or refused:
             found = {"out_of_memory": _short(error)}
         elif told := unwritten(error, Path(job["run"]) / "checkpoints"):
             found = _error(type(told).__name__, told.ref, told.where, told.values)

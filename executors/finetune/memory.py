@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import signal
 
+from executors.hardware import peak_addressed_gib
+
 WORDS = (
     "can't allocate memory",
     "cannot allocate memory",
@@ -14,8 +16,11 @@ WORDS = (
     "bad_alloc",
     "can't start new thread",
     "failed to map segment",
+    "could not create a primitive",  # oneDNN, whose scratch memory was refused
+    "could not create a memory",
 )
 """CUDA has an error of its own; torch's CPU allocator and the libraries raise bare ones."""
+NEAR = 0.95
 KILLED = (-int(getattr(signal, "SIGKILL", 9)), 128 + 9)
 """How a process ends that the system killed because no memory was left."""
 ABORTED = (-int(signal.SIGABRT), 128 + 6, -int(signal.SIGSEGV), 128 + 11)
@@ -34,6 +39,16 @@ def is_out_of_memory(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def near_the_limit() -> bool:
+    """Whether this process has addressed nearly all that a limit lets it (`ulimit -v`).
+
+    Native libraries word a refused request in their own ways; close to the limit an error of
+    theirs is one of memory.
+    """
+    limit = limit_gib()
+    return limit is not None and peak_addressed_gib() > NEAR * limit
 
 
 def died_of_memory(code: int) -> bool:

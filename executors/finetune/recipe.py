@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from advisor.errors import RunError
+from advisor.files import check_writable
 from advisor.session import Progress
 from advisor.types import Method, Scalar
 from executors.finetune.answer_head import add_answer_head
 from executors.finetune.batches import check_batches
-from executors.finetune.checkpoints import MarkWhole, check_room, last_whole, unwritten
+from executors.finetune.checkpoints import WHOLE, MarkWhole, check_room, last_whole, unwritten
 from executors.finetune.proof import moved, sample
 from executors.finetune.rows import Row
 from executors.finetune.trainer import keep_adapter_format, resumable_trainer
@@ -77,6 +78,7 @@ def train(
         MachineError, UsageError: checkpoints cannot be written; those written before stay.
     """
     planned_steps, every = _schedule(config, len(train_rows))
+    check_writable(checkpoints / WHOLE)
     clock, sense = StepClock(), Sense(int(config["finetune.early_stopping_patience"]))
     watch = Watch(progress, planned_steps, limit_hours)
     last = last_whole(checkpoints) if resume else None
