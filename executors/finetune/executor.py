@@ -138,6 +138,10 @@ class FinetuneExecutor:
             told = {"step": trained.steps, "best": trained.best_step}
             run.event("stopped-early", **told)
             context.session.say("finetune.stopped-early", **told)
+        if trained.best_eval_loss >= trained.first_eval_loss:
+            losses = {"first": trained.first_eval_loss, "best": trained.best_eval_loss}
+            run.event("no-better", **losses)
+            context.session.say("finetune.no-better", **losses)
         keep(config, method, loaded, train_rows, peaks, actuals)
         proof = prove_learned(trained, method)
         _save(trained.model, loaded.tokenizer, method, run.artifacts)

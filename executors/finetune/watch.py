@@ -81,8 +81,11 @@ def evaluations(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]
 
 
 def exhausted(history: Sequence[Mapping[str, Any]], patience: int) -> bool:
-    """Whether so many evaluations in a row were no better than the best before them."""
-    losses = [loss for _, loss in evaluations(history)]
+    """Whether so many evaluations in a row were no better than the best before them.
+
+    The untrained model's is not among them: a loss that rises while the rate warms up is let be.
+    """
+    losses = [loss for _, loss in evaluations(history)][1:]
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 

@@ -32,7 +32,8 @@ def history(*losses: float) -> list[dict[str, Any]]:
         ((3.0, 2.0, 2.5), 2, False),
         ((3.0, 2.0, 2.5, 2.2), 2, True),
         ((3.0, 2.0, 2.5, 1.9, 2.0), 2, False),
-        ((3.0, 3.1, 3.2, 3.3), 3, True),
+        ((3.0, 3.1, 3.2, 3.3), 3, False),
+        ((3.0, 3.1, 3.2, 3.3, 3.4), 3, True),
     ],
 )
 def test_patience_counts_evaluations_since_the_best(
