@@ -32,7 +32,7 @@ CONFIG = SETTINGS | {
     "finetune.rank": 8,
     "finetune.alpha": 16,
     "finetune.dropout": 0.0,
-    "finetune.learning_rate": 1e-2,
+    "finetune.learning_rate": 2e-2,
     "finetune.batch_size": 8,
     "finetune.grad_accum": 1,
     "finetune.eval_per_epoch": 1,
@@ -71,19 +71,24 @@ def make_runs(base: Path, folder: Path, styles: Mapping[str, str] = STYLES) -> d
 
 
 def make_base(folder: Path) -> Path:
-    """A tiny Llama that has seen the prompts answered in no style at all."""
+    """A tiny Llama that knows every phrase when it is told which, and says yes when it is not.
+
+    A random base would have to be taught to write by the adapters alone, which a real one is not.
+    """
     from tiny import byte_tokenizer, memorise, save_tiny, tiny_llama
 
     from executors.prompting.prompts import conversation
     from executors.template import render_chat
 
     model, tokenizer = tiny_llama(**SHAPE), byte_tokenizer()
+    asked = [(prompt(n), "はい。") for n in (3, 30)]
+    asked += [(f"{style}: {prompt(n)}", STYLES[style]) for style in STYLES for n in (3, 30)]
     texts = []
-    for n in range(0, 56, 7):
-        turns = conversation(prompt(n), "rewrite", "ja", labels=())
-        answer = {"role": "assistant", "content": "はい。"}
+    for text, said in asked:
+        turns = conversation(text, "rewrite", "ja", labels=())
+        answer = {"role": "assistant", "content": said}
         texts.append(render_chat(tokenizer, [*turns, answer], add_generation_prompt=False))
-    memorise(model, tokenizer, texts, steps=60)
+    memorise(model, tokenizer, texts, steps=120)
     return save_tiny(folder, model, tokenizer)
 
 
@@ -126,20 +131,15 @@ def measure(base: Path, runs: Mapping[str, Any]) -> dict[str, Any]:
             (reply,) = many.answer([Question("q", prompt(number), "rewrite")], [name])
             seconds.append(time.perf_counter() - started)
             right += reply.answer == STYLES[name]
-        (same_batch,) = [
-            [
-                r.answer
-                for r in many.answer(
-                    [Question("q", prompt(100), "rewrite")] * len(runs), list(runs)
-                )
-            ]
-        ]
+        together = many.answer([Question("q", prompt(100), "rewrite")] * len(runs), list(runs))
+        same_batch = [reply.answer for reply in together]
         (base_reply,) = many.answer([Question("q", prompt(3), "rewrite")], [BASE])
         unmoved = pointers == [p.data_ptr() for p in many.loaded.model.parameters()]
         figures = {
             "adapters": len(runs),
             "requests": REQUESTS,
             "right_style": right,
+            "answers": dict(zip(runs, same_batch, strict=True)),
             "loads": len(loads),
             "weights_stayed_in_place": unmoved,
             "same_as_each_run_alone": same_batch == [alone[name] for name in runs],
