@@ -203,7 +203,7 @@ def test_kill_nine_and_ctrl_c_leave_a_run_that_ends_as_if_nothing_was(
     killed = Command(plan, cut)
     child = killed.until_checkpoint(2)
     killed.process.kill()
-    killed.process.wait()
+    killed.done()
     child.wait(10)  # it must not write on beside the run that resumes
 
     interrupted = Command(plan, cut, "--resume")
