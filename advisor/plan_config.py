@@ -13,10 +13,11 @@ from knowledge.catalog.loader import did_you_mean, find_model, load
 from knowledge.catalog.records import Setting
 
 _PYTHON_TYPES = {"text": str, "integer": int, "number": (int, float), "yes_no": bool}
+_EVERY = ("model", "weights", "generate", "data", "limits", "seed")
 GROUPS = {
-    "prompting": ("model", "endpoint", "generate", "prompting", "data", "limits", "seed"),
-    "rag": ("model", "endpoint", "generate", "rag", "data", "limits", "seed"),
-    "finetune": ("model", "generate", "finetune", "data", "limits", "seed"),
+    "prompting": (*_EVERY, "endpoint", "prompting"),
+    "rag": (*_EVERY, "endpoint", "rag"),
+    "finetune": (*_EVERY, "finetune"),
 }
 
 

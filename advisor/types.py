@@ -258,4 +258,6 @@ class Manifest:
     """Stages already finished, so that a resumed run does not repeat them."""
     finished: str | None = None
     error: str | None = None
+    changes: tuple[Mapping[str, Scalar], ...] = ()
+    """What the run did otherwise than its sealed plan to get through, in order."""
     schema_version: int = SCHEMA_VERSION

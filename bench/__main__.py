@@ -33,6 +33,10 @@ ALL = (
     "whole_corpus",
     "rag_peers",
     "rag_growth",
+    "silent_faults",
+    "resume",
+    "adapters",
+    "out_of_memory",
 )
 
 

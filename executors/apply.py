@@ -194,7 +194,9 @@ def _measured(run: RunDir) -> Iterator[None]:
         yield
     finally:
         spent = before.get("total_seconds", 0.0) + time.perf_counter() - started
-        peak = max(before.get("peak_ram_gib", 0.0), peak_ram_gib())
+        # A training's process has a peak of its own, told with its actuals.
+        told = (before, run.manifest.actuals)
+        peak = max(peak_ram_gib(), *(one.get("peak_ram_gib", 0.0) for one in told))
         run.add_actuals({"total_seconds": spent, "peak_ram_gib": peak})
 
 

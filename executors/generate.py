@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "choice_logprobs",
+    "continue_rows",
     "finished",
     "fitted",
     "generate",
@@ -88,6 +89,15 @@ def generate(
             if progress is not None:
                 progress.advance(len(batch))
     return [found[i] for i in range(len(rows))]
+
+
+def continue_rows(
+    loaded: LoadedModel, rows: Sequence[list[int]], *, max_new_tokens: int
+) -> list[Generation]:
+    """Continue prompts that are token ids already, as training rows are, in one batch."""
+    with inference(loaded.model):
+        stops = stops_for(loaded.tokenizer)
+        return _one_batch(loaded, rows, max_new_tokens, stops, temperature=0.0)
 
 
 def choice_logprobs(
@@ -194,7 +204,7 @@ def _cut_left(row: list[int], room: int, begin: int | None) -> list[int]:
 
 def _one_batch(
     loaded: LoadedModel,
-    rows: list[list[int]],
+    rows: Sequence[list[int]],
     max_new_tokens: int,
     stops: Sequence[str],
     temperature: float,

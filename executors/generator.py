@@ -78,6 +78,7 @@ def load_for(
         attention=attention,
         allow=session.allow,
         offline=session.offline,
+        allow_pickled=bool(config.get("weights.allow_pickled", False)),
     )
 
 

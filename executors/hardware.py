@@ -14,6 +14,9 @@ from advisor.errors import MachineError, UsageError
 if TYPE_CHECKING:
     import torch
 
+    from advisor.session import Session
+    from executors.models import LoadedModel
+
 Purpose = Literal["use", "train"]
 
 
@@ -67,6 +70,22 @@ def pick_dtype(
     return torch.float32, "cpu without bf16 instructions"
 
 
+def number_format(loaded: LoadedModel, session: Session) -> dict[str, str]:
+    """Number format and why, as words for a person: `dtype` and `why`."""
+    reason = loaded.dtype_reason
+    if reason == "set by hand":
+        id_ = "by-hand"
+    elif loaded.device.type == "cuda":
+        id_ = "card-bf16" if str(loaded.dtype) == "torch.bfloat16" else "card-without-bf16"
+    elif loaded.device.type == "mps":
+        id_ = "mps"
+    else:
+        id_ = "cpu-bf16" if "with " in reason and "without" not in reason else "cpu-without-bf16"
+    feature = reason.split(" (")[0].rsplit(" ", 1)[-1]
+    why = session.t(f"number-format.{id_}", feature=feature)
+    return {"dtype": str(loaded.dtype).removeprefix("torch."), "why": why}
+
+
 def cpu_bf16_feature() -> str | None:
     """The instruction set with which this CPU multiplies bf16, if it has one.
 
@@ -105,6 +124,16 @@ def peak_ram_gib() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**30 if platform.system() == "Darwin" else 2**20)
+
+
+def peak_addressed_gib() -> float:
+    """Peak of the addresses this process reserved, in GiB: what `ulimit -v` limits; 0 elsewhere."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return 0.0
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+    peak = next((line for line in lines if line.startswith("VmPeak:")), "VmPeak: 0 kB")
+    return float(peak.split()[1]) / 2**20
 
 
 def forget_peak_ram() -> None:

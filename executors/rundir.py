@@ -20,7 +20,7 @@ from typing import Any
 from advisor.detect import installed
 from advisor.errors import RunError, UsageError
 from advisor.files import read_json, sha256_file, write_json, write_text
-from advisor.types import Estimate, Manifest, Plan, RunStatus
+from advisor.types import Estimate, Manifest, Plan, RunStatus, Scalar
 from executors.versioned import CURRENT, intact
 
 LOCK_WRITTEN_WITHIN_S = 10.0
@@ -181,6 +181,10 @@ class RunDir:
     def add_actuals(self, actuals: Mapping[str, float]) -> None:
         manifest = self.manifest
         self.save(replace(manifest, actuals={**manifest.actuals, **actuals}))
+
+    def add_change(self, change: Mapping[str, Scalar]) -> None:
+        manifest = self.manifest
+        self.save(replace(manifest, changes=(*manifest.changes, dict(change))))
 
     def add_estimates(self, estimates: Mapping[str, Estimate]) -> None:
         manifest = self.manifest

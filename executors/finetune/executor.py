@@ -8,15 +8,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import LimitError, RunError
+from advisor.errors import RunError
 from advisor.files import write_json
 from advisor.texts import t
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context, Lack, Question, Reply, RunData
-from executors.finetune.proof import prove_learned
+from executors.finetune.ladder import Rung
+from executors.finetune.proof import (
+    check_adapter,
+    check_template,
+    prove_answers,
+    prove_learned,
+    prove_saved,
+    template_digest,
+)
 from executors.finetune.rehearsal import refuse_bad_rows
+from executors.finetune.survive import LENGTHS, WORK, limit_reached
 from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
+from executors.hardware import number_format, peak_addressed_gib, peak_ram_gib
 from executors.models import Attention, LoadedModel, quiet_libraries
 from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
@@ -33,17 +43,39 @@ class FinetuneExecutor:
     name = "finetune"
 
     def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
-        return training_lacks(plan.config, plan.method)
+        """Packages that are missing, or a model that cannot fit here by any way."""
+        from executors.finetune.fits import too_large
+
+        lacks = training_lacks(plan.config, plan.method)
+        return lacks or too_large(plan.config, _method(plan))
 
     def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
-        """Train, keep the best weights and the losses, and prove that something was learned."""
+        """Train in a process of its own, which may run out of memory, and smaller if it did."""
+        from executors.finetune.survive import survive
+
+        return survive(plan, run, data, context, _method(plan))
+
+    def tune(
+        self,
+        plan: Plan,
+        run: RunDir,
+        data: RunData,
+        context: Context,
+        rung: Rung,
+        limit_hours: float | None,
+    ) -> dict[str, float]:
+        """Train, keep the best weights and the losses, and prove that something was learned.
+
+        Args:
+            rung: the method and settings to train with, the plan's or smaller ones.
+            limit_hours: what is left of the plan's limits on time and money.
+        """
         with quiet_libraries():
             from executors.finetune.recipe import train
             from executors.finetune.rows import make_rows
             from executors.tracing.record import Watched, keep, training_actuals
 
-        method = _method(plan)
-        config = plan.config
+        method, config = rung.method, rung.config
         learned, watched = (
             for_goal(part, plan.goal) for part in (data.split.train, data.split.validation)
         )
@@ -53,6 +85,7 @@ class FinetuneExecutor:
         counted = Watched()
         loaded = load_base(config, method, context)
         load_seconds = time.perf_counter() - started
+        context.session.say("finetune.number-format", **number_format(loaded, context.session))
         seq_len = int(config["finetune.seq_len"])
         labels = sorted({e.label for e in learned if e.label})
         train_rows, validation_rows = (
@@ -63,6 +96,9 @@ class FinetuneExecutor:
         refuse_bad_rows(validation_rows, len(watched), context, tolerant=True)
         if not validation_rows.rows:
             raise RunError("no-validation-rows", n=len(watched))
+        write_json(
+            run.path / WORK / LENGTHS, {"tokens": [len(r.input_ids) for r in train_rows.rows]}
+        )
         label = t("finetune.training", method=method, n=len(train_rows.rows))
         with quiet_libraries(), context.session.progress(label, total=1.0) as progress:
             trained = train(
@@ -72,7 +108,7 @@ class FinetuneExecutor:
                 train_rows.rows,
                 validation_rows.rows,
                 checkpoints=run.path / "checkpoints",
-                limit_hours=plan.limits.get("hours"),
+                limit_hours=limit_hours,
                 progress=progress,
                 resume=run.manifest.status != "done",
             )
@@ -87,16 +123,30 @@ class FinetuneExecutor:
             "steps": float(trained.steps),
             "eval_loss_first": trained.first_eval_loss,
             "eval_loss_best": trained.best_eval_loss,
+            "best_step": float(trained.best_step),
             "trained_tokens": float(trained.trained_tokens),
+            "effective_batch": float(per_step),
+            "micro_batch": float(config["finetune.batch_size"]),
+            "peak_ram_gib": peak_ram_gib(),
+            "peak_addressed_gib": peak_addressed_gib(),
         }
-        limit = plan.limits.get("hours")
-        if limit and trained.stopped_early and actuals["hours"] > limit:
+        if trained.stopped == "limit":
             # Said before the proof: a few steps of warm-up have moved nothing yet.
             run.add_actuals(actuals)
-            raise LimitError("hours-reached", hours=limit, steps=trained.steps)
+            raise limit_reached(plan, trained.steps)
+        if trained.stopped == "patience":
+            told = {"step": trained.steps, "best": trained.best_step}
+            run.event("stopped-early", **told)
+            context.session.say("finetune.stopped-early", **told)
+        if trained.best_eval_loss >= trained.first_eval_loss:
+            losses = {"first": trained.first_eval_loss, "best": trained.best_eval_loss}
+            run.event("no-better", **losses)
+            context.session.say("finetune.no-better", **losses)
         keep(config, method, loaded, train_rows, peaks, actuals)
         proof = prove_learned(trained, method)
         _save(trained.model, loaded.tokenizer, method, run.artifacts)
+        proof |= prove_saved(trained.model, method, run.artifacts)
+        proof |= prove_answers(loaded.with_model(trained.model), train_rows.rows, run, context)
         write_json(
             run.artifacts / ABOUT,
             {
@@ -106,6 +156,10 @@ class FinetuneExecutor:
                 "base_digest": loaded.digest,
                 "dtype": str(loaded.dtype),
                 "dtype_reason": loaded.dtype_reason,
+                "template_sha256": template_digest(loaded.tokenizer),
+                "settings": rung.told(),
+                "changes": [dict(change) for change in run.manifest.changes],
+                "stopped": trained.stopped,
                 "language": plan.language,
                 "labels": labels,
                 "rows": len(train_rows.rows),
@@ -135,8 +189,11 @@ class FinetuneExecutor:
             with quiet_libraries():
                 from peft import PeftModel
 
-                tuned = PeftModel.from_pretrained(loaded.model, str(run.artifacts / ADAPTER))
+                folder = run.artifacts / ADAPTER
+                tuned = PeftModel.from_pretrained(loaded.model, str(folder))
+            check_adapter(tuned, folder)
             loaded = loaded.with_model(tuned.eval())
+        check_template(loaded.tokenizer, about, run.path)
         return TunedSystem(plan, about["labels"], LocalGenerator(loaded))
 
 

@@ -11,17 +11,24 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from advisor.errors import RunError
+from advisor.files import check_writable
 from advisor.session import Progress
 from advisor.types import Method, Scalar
 from executors.finetune.answer_head import add_answer_head
+from executors.finetune.batches import check_batches
+from executors.finetune.checkpoints import WHOLE, MarkWhole, check_room, last_whole, unwritten
+from executors.finetune.proof import moved, sample
 from executors.finetune.rows import Row
-from executors.finetune.watch import StepClock, Watch
+from executors.finetune.trainer import keep_adapter_format, resumable_trainer
+from executors.finetune.watch import Sense, StepClock, Watch, evaluations, exhausted, has_risen
 from executors.models import LoadedModel
 
 MIN_OPTIMISER_STEPS = 8
+Stopped = Literal["", "limit", "patience"]
+"""Why a training ended before its last planned step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,13 @@ class Trained:
     losses: list[dict[str, float]]
     best_eval_loss: float
     first_eval_loss: float
+    best_step: int
+    """The optimiser step whose weights are kept."""
     steps: int
-    stopped_early: bool
+    planned_steps: int
+    stopped: Stopped
+    moved: float
+    """The share of trained tensors that are no longer what they were."""
     seconds: float
     seconds_per_step: float
     """Of one optimiser step, without evaluation and saving."""
@@ -61,18 +73,15 @@ def train(
         resume: go on from the last checkpoint in `checkpoints`.
 
     Raises:
-        RunError: too few rows for one honest run, or the loss is not a number.
+        RunError: too few rows for one honest run, a batch that does not train what its rows say,
+            or a loss that is not a number or rises.
+        MachineError, UsageError: checkpoints cannot be written; those written before stay.
     """
-    from transformers import EarlyStoppingCallback
-
-    batch, accumulate = int(config["finetune.batch_size"]), int(config["finetune.grad_accum"])
-    epochs = float(config["finetune.epochs"])
-    steps_per_epoch = math.ceil(math.ceil(len(train_rows) / batch) / accumulate)
-    planned_steps = int(config["finetune.max_steps"]) or math.ceil(steps_per_epoch * epochs)
-    if planned_steps < MIN_OPTIMISER_STEPS:
-        raise RunError("too-few-steps", n=len(train_rows), steps=planned_steps)
-    every = max(1, steps_per_epoch // max(1, int(config["finetune.eval_per_epoch"])))
-    clock = StepClock()
+    planned_steps, every = _schedule(config, len(train_rows))
+    check_writable(checkpoints / WHOLE)
+    clock, sense = StepClock(), Sense(int(config["finetune.early_stopping_patience"]))
+    watch = Watch(progress, planned_steps, limit_hours)
+    last = last_whole(checkpoints) if resume else None
     trainer = make_trainer(
         loaded,
         method,
@@ -80,12 +89,8 @@ def train(
         train_rows,
         validation_rows,
         folder=checkpoints,
-        callbacks=[
-            clock,
-            Watch(progress, planned_steps, limit_hours),
-            EarlyStoppingCallback(int(config["finetune.early_stopping_patience"])),
-        ],
-        num_train_epochs=epochs,
+        callbacks=[clock, watch, sense, MarkWhole(checkpoints)],
+        num_train_epochs=float(config["finetune.epochs"]),
         max_steps=int(config["finetune.max_steps"]) or -1,
         warmup_steps=max(1, round(planned_steps * float(config["finetune.warmup_ratio"]))),
         train_sampling_strategy="group_by_length",
@@ -97,28 +102,82 @@ def train(
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
-        eval_on_start=True,
-        logging_steps=max(1, every // 2),
+        eval_on_start=last is None,
+        # A whole number of times between checkpoints: a resumed run knows no half of a mean.
+        logging_steps=next(n for n in range(max(1, every // 2), 0, -1) if every % n == 0),
     )
+    check_batches(trainer, train_rows, loaded.tokenizer)
+    untrained = sample(trainer.model)
+    check_room(checkpoints, [p for p in trainer.model.parameters() if p.requires_grad])
     started = time.perf_counter()
-    last = _last_checkpoint(checkpoints) if resume else None
-    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    try:
+        _go_on(trainer, last, sense, planned_steps)
+    except Exception as error:
+        if told := unwritten(error, checkpoints):
+            raise told from error
+        raise
     losses = [_numbers(entry) for entry in trainer.state.log_history]
-    evaluations = [entry["eval_loss"] for entry in losses if "eval_loss" in entry]
-    if not evaluations or not all(map(math.isfinite, evaluations)):
-        raise RunError("loss-not-a-number", steps=trainer.state.global_step)
+    judged = evaluations(losses)
+    _refuse_broken(losses, sense.broke, trainer.state.global_step)
+    # The first is of the untrained model, which is not among the weights to choose from.
+    best_step, best = min(judged[1:] or judged, key=lambda pair: pair[1])
     return Trained(
         model=trainer.model,
         losses=losses,
-        # The first is of the untrained model, which is not among the weights to choose from.
-        best_eval_loss=min(evaluations[1:] or evaluations),
-        first_eval_loss=evaluations[0],
+        best_eval_loss=best,
+        first_eval_loss=judged[0][1],
+        best_step=best_step,
         steps=trainer.state.global_step,
-        stopped_early=trainer.state.global_step < planned_steps,
+        planned_steps=planned_steps,
+        stopped=_why_stopped(trainer.state.global_step, planned_steps, watch.time_is_up),
+        moved=moved(trainer.model, untrained),
         seconds=time.perf_counter() - started,
         seconds_per_step=clock.seconds_per_step,
         trained_tokens=sum(row.trained_tokens for row in train_rows),
     )
+
+
+def _schedule(config: Mapping[str, Scalar], n_rows: int) -> tuple[int, int]:
+    """Optimiser steps in all, and how many lie between two evaluations."""
+    batch, accumulate = int(config["finetune.batch_size"]), int(config["finetune.grad_accum"])
+    steps_per_epoch = math.ceil(math.ceil(n_rows / batch) / accumulate)
+    planned = int(config["finetune.max_steps"]) or math.ceil(
+        steps_per_epoch * float(config["finetune.epochs"])
+    )
+    if planned < MIN_OPTIMISER_STEPS:
+        raise RunError("too-few-steps", n=n_rows, steps=planned)
+    return planned, max(1, steps_per_epoch // max(1, int(config["finetune.eval_per_epoch"])))
+
+
+def _go_on(trainer: Any, last: Path | None, sense: Sense, planned_steps: int) -> None:
+    """Train from the start or from a checkpoint; one that was the end is only read again."""
+    if last is not None:
+        from transformers import TrainerState
+
+        state = TrainerState.load_from_json(str(last / "trainer_state.json"))
+        over = exhausted(state.log_history, sense.patience) or has_risen(state.log_history)
+        if over or state.global_step >= planned_steps:
+            trainer.state = state
+            best = state.best_model_checkpoint
+            trainer.state.best_model_checkpoint = str(last.parent / Path(best or last).name)
+            trainer._load_best_model()
+            return
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+
+
+def _refuse_broken(losses: list[dict[str, float]], broke: bool, steps: int) -> None:
+    judged = evaluations(losses)
+    if broke or not judged or not all(math.isfinite(loss) for _, loss in judged):
+        raise RunError("loss-not-a-number", steps=steps)
+    if has_risen(losses) and min(loss for _, loss in judged[1:]) >= judged[0][1]:
+        first, now = (f"{judged[i][1]:.2f}" for i in (0, -1))
+        raise RunError("loss-rising", steps=steps, first=first, now=now)
+
+
+def _why_stopped(steps: int, planned: int, time_is_up: bool) -> Stopped:
+    if time_is_up:
+        return "limit"
+    return "patience" if steps < planned else ""
 
 
 def make_trainer(
@@ -142,7 +201,7 @@ def make_trainer(
     """
     from datasets import Dataset
     from transformers import PrinterCallback
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
 
     on_cpu = loaded.device.type == "cpu"
     batch = int(config["finetune.batch_size"])
@@ -174,9 +233,10 @@ def make_trainer(
         data_seed=int(config["seed"]),
         **schedule,
     )
-    trainer_class = _without_entropy(SFTTrainer) if on_cpu else SFTTrainer
-    trainer = trainer_class(
-        model=attach(loaded.model, method, config),
+    model = attach(loaded.model, method, config)
+    restore = keep_adapter_format(model) if _fp32_on_four_bits(loaded) else None
+    trainer = resumable_trainer()(
+        model=model,
         args=arguments,
         train_dataset=Dataset.from_list([_columns(row) for row in train_rows]),
         eval_dataset=Dataset.from_list([_columns(row) for row in validation_rows]),
@@ -184,9 +244,15 @@ def make_trainer(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # losses go to the run's files, not to the screen
-    if on_cpu:
-        add_answer_head(base_of(trainer.model))
+    if restore is not None:
+        restore()
+    if on_cpu and add_answer_head(base_of(trainer.model)):
+        trainer.logs_entropy = False
     return trainer
+
+
+def _fp32_on_four_bits(loaded: LoadedModel) -> bool:
+    return loaded.quantised and str(loaded.dtype) == "torch.float32"
 
 
 def attach(model: Any, method: Method, config: Mapping[str, Scalar]) -> Any:
@@ -230,24 +296,6 @@ def _optimizer(name: str, method: Method, on_cpu: bool) -> str:
     if name != "auto":
         return name
     return "paged_adamw_8bit" if method == "qlora" and not on_cpu else "adamw_torch"
-
-
-def _without_entropy(trainer_class: Any) -> Any:
-    class AnswerTrainer(trainer_class):  # type: ignore[misc, valid-type]
-        """SFTTrainer that does not log the entropy its CPU head leaves out."""
-
-        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-            for metrics in self._metrics.values():
-                metrics.pop("entropy", None)
-            super().log(logs, start_time)
-
-    return AnswerTrainer
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end (its trainer state is there)."""
-    found = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    return max(found, key=lambda path: int(path.name.split("-")[1]), default=None)
 
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, float]:

@@ -13,8 +13,17 @@ from executors.template import render_chat
 from knowledge.corpus.types import Example
 
 IGNORED = -100
+ANSWER_END = 8
+"""Characters at the end of an answer by which one that was cut is recognised."""
 STOPPING = frozenset(
-    ("template-mismatch", "fully-masked", "end-not-trained", "begin-doubled", "labels-shifted")
+    (
+        "template-mismatch",
+        "fully-masked",
+        "answer-cut",
+        "end-not-trained",
+        "begin-doubled",
+        "labels-shifted",
+    )
 )
 """Faults of the template or the tokenizer: they say that the whole set is wrong, so one stops."""
 
@@ -78,7 +87,7 @@ def make_rows(
         row = Row(
             example.id, prompt_ids + completion_ids, [IGNORED] * len(prompt_ids) + completion_ids
         )
-        fault = _text_fault(example, completion) or row_fault(row, tokenizer)
+        fault = _text_fault(example, completion) or row_fault(row, tokenizer, example.completion)
         if fault is None and len(row.input_ids) > seq_len:
             fault = "too-long"
         if fault is not None:
@@ -121,10 +130,13 @@ def _text_fault(example: Example, completion: str | None) -> str | None:
     return None if example.completion.strip()[:8] in completion else "fully-masked"
 
 
-def row_fault(row: Row, tokenizer: Tokenizer) -> str | None:
+def row_fault(row: Row, tokenizer: Tokenizer, answer: str | None = None) -> str | None:
     """What is wrong with one finished row, however it was made; None when it may be trained on.
 
     The loss shifts the labels itself, so a label must stand at the position of its own token.
+
+    Args:
+        answer: what the row is to teach, where that is known; its end must be trained.
     """
     trained = [label for label in row.labels if label != IGNORED]
     ends = end_token_ids(tokenizer)
@@ -133,6 +145,8 @@ def row_fault(row: Row, tokenizer: Tokenizer) -> str | None:
     pairs = zip(row.input_ids, row.labels, strict=False)
     if len(row.labels) != len(row.input_ids) or any(b not in (IGNORED, a) for a, b in pairs):
         return "labels-shifted"
+    if answer is not None and _is_cut(trained, answer, tokenizer):
+        return "answer-cut"
     if not ends & set(trained[-3:]):
         return "end-not-trained"
     begin = tokenizer.bos_token_id
@@ -143,6 +157,14 @@ def row_fault(row: Row, tokenizer: Tokenizer) -> str | None:
     ):
         return "begin-doubled"
     return None
+
+
+def _is_cut(trained: list[int], answer: str, tokenizer: Tokenizer) -> bool:
+    """Whether the last characters of the answer are missing from what is trained."""
+    if tokenizer.unk_token_id in trained:  # not every character can be read back
+        return False
+    written = "".join(tokenizer.decode(trained, skip_special_tokens=True).split())
+    return "".join(answer.split())[-ANSWER_END:] not in written
 
 
 def end_token_ids(tokenizer: Tokenizer) -> set[int]:

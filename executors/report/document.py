@@ -96,6 +96,7 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
         "curve": _curve(road.run.metrics()),
         "abstention": _abstention(road.run.artifacts / ABSTENTION_FILE),
         "status": manifest.status,
+        "changes": [dict(change) for change in manifest.changes],
     }
     if verdict is not None:
         against = verdict.against_best[road.name]

@@ -58,6 +58,10 @@ class View:
             notes.append(self.t("report.caution.indicative", n=n))
         if any(road["config"].get("model") == "starter" for road in self.roads):
             notes.append(self.t("report.caution.starter"))
+        for road in self.roads:
+            for change in road.get("changes", ()):
+                told = self.t(f"finetune.memory.{change['step']}", **change)
+                notes.append(f"{self.word('road', road['name'])}: {told}")
         for name, why in (self.document.get("failed") or {}).items():
             notes.append(self.t("report.caution.failed", road=self.word("road", name), why=why))
         return notes

@@ -164,7 +164,7 @@ def test_a_checkpoint_cut_while_written_is_passed_over(
 
 def test_the_time_limit_stops_at_a_kept_state(run: Callable[..., Trained], tmp_path: Path) -> None:
     trained = run(tmp_path, limit_hours=1e-9)
-    assert trained.stopped_early
+    assert trained.stopped == "limit"
     assert trained.steps == 1
     assert list(tmp_path.glob("checkpoint-1/trainer_state.json"))
 
