@@ -15,6 +15,7 @@ from executors.rag.catalogue import Catalogue
 from executors.rag.counts import WordCounts
 from executors.rag.embed import Embedder, refuse_wrong_language
 from executors.rag.index import (
+    IndexFacts,
     Known,
     OnProgress,
     count_words,
@@ -38,7 +39,7 @@ from executors.rag.store import (
     written,
 )
 from executors.rag.wanted import Wanted, read_again, wanted_of_changes, wanted_of_folder
-from executors.rag.words import WORDS_BY_SUDACHI, words_by
+from executors.rag.words import needs_sudachi, words_by
 from knowledge.corpus.links import unique_documents, without_origins
 from knowledge.corpus.types import Document, KnownDocument, KnownFile, Problem
 
@@ -173,8 +174,11 @@ def _refresh(
     rows = {id_: entry.rows for id_, (_, entry) in catalogue.documents.items()}
     before = sum(rows.values())
     leaving = sum(rows.get(id_, 0) for id_ in {*gone, *(d.id for d in documents)})
+    facts = stored.facts
+    if again:
+        facts = replace(facts, recipe=recipe(), words_by=_words_by(facts))
     segment, done.chunks_embedded = _segment(
-        folder, stored, catalogue, documents, open_embedder, ram_bytes, on_progress
+        folder, stored, facts, catalogue, documents, open_embedder, ram_bytes, on_progress
     )
     _sort_out_unchanged(done, catalogue, stored, segment)
     done.undone = sorted(undone & (gone | set(done.changed)))
@@ -186,7 +190,6 @@ def _refresh(
     segment.gone_documents = sorted(gone)
     segment.files = [f for path, f in sorted(wanted.files.items()) if known.get(path) != f]
     segment.gone_files = sorted(set(known) - set(wanted.files))
-    facts = replace(stored.facts, recipe=recipe() if again else stored.facts.recipe)
     if segment.entries or gone or segment.files or segment.gone_files or facts != stored.facts:
         touched = gone | {entry.id for entry in segment.entries}
         dead: Counter[int] = Counter()
@@ -307,6 +310,7 @@ def _sort_out_unchanged(
 def _segment(
     folder: Path,
     stored: Stored,
+    facts: IndexFacts,
     catalogue: Catalogue,
     documents: Sequence[Document],
     open_embedder: OpenEmbedder,
@@ -316,11 +320,10 @@ def _segment(
     """The new part, and how many of its chunks had to be embedded."""
     import numpy as np
 
-    facts = stored.facts
     empty = np.zeros(0, dtype=np.int64)
     if not documents:
         return Segment([], empty, empty, []), 0
-    if facts.words_by == WORDS_BY_SUDACHI and words_by() != WORDS_BY_SUDACHI:
+    if needs_sudachi(facts.words_by) and not needs_sudachi(words_by()):
         raise MachineError("package-missing", package="sudachipy")
     embedder = open_embedder()
     refuse_changed_embedder(facts, embedder)
@@ -346,6 +349,12 @@ def _segment(
         segment.vectors = make_faiss(policy, matrix, ids)
         segment.words = WordCounts.build(count_words(cut.chunks, facts.words_by))
     return segment, embedded
+
+
+def _words_by(facts: IndexFacts) -> str:
+    """How words are counted when all are counted anew: as here, but never worse than before."""
+    here = words_by()
+    return here if needs_sudachi(here) or not needs_sudachi(facts.words_by) else facts.words_by
 
 
 def _known(folder: Path, stored: Stored, journal: Journal) -> Known:
