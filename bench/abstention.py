@@ -29,6 +29,7 @@ from executors.rag.abstain import Weights, calibrate, risk_coverage
 from executors.rag.embed import Embedder, choose, open_embedder
 from executors.rag.evidence import evidence
 from executors.rag.executor import DEFAULTS
+from executors.rag.faiss_store import FaissStore
 from executors.rag.index import RagIndex, build_index
 from executors.rag.leaveout import without
 from executors.rag.quote import Quoter
@@ -105,7 +106,7 @@ def rows(name: str, data: Path, embedder: Embedder) -> list[Row]:
 
 
 def asked_of(name: str, index: RagIndex, data: Path, embedder: Embedder) -> list[Row]:
-    retriever = Retriever(index, embedder, "hybrid")
+    retriever = Retriever(FaissStore(index), embedder, "hybrid")
     found = []
     for kind, question, documents in questions(name, data):
         search = without(retriever, documents) if kind == "left_out" else retriever

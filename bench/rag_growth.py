@@ -125,7 +125,7 @@ def dense(n: int, graph_up_to: int) -> list[Record]:
     """Building, size, recall and speed of every kind of index at `n` chunks."""
     import numpy as np
 
-    from executors.rag.index import _search, make_faiss, prepare
+    from executors.rag.index import make_faiss, prepare, search_faiss
 
     matrix = clustered(n)
     queries = questions_near(matrix)
@@ -138,7 +138,8 @@ def dense(n: int, graph_up_to: int) -> list[Record]:
         taken, cpu = time.perf_counter() - started, time.process_time() - used
         prepare(policy, index)
         found = [
-            set(_search(index, queries[i : i + 1], DEPTH)[1][0].tolist()) for i in range(QUERIES)
+            set(search_faiss(index, queries[i : i + 1], DEPTH)[1][0].tolist())
+            for i in range(QUERIES)
         ]
         hits = sum(len(a & b) for a, b in zip(nearest, found, strict=True))
         rows.append({
@@ -148,7 +149,7 @@ def dense(n: int, graph_up_to: int) -> list[Record]:
             "bytes": stored_bytes(index),
             "recall@10": round(hits / (QUERIES * DEPTH), 4),
             "query_ms": milliseconds(
-                lambda i, index=index: _search(index, queries[i : i + 1], SEARCH_DEPTH)
+                lambda i, index=index: search_faiss(index, queries[i : i + 1], SEARCH_DEPTH)
             ),
         })  # fmt: skip
         print(n, json.dumps(rows[-1]), file=sys.stderr, flush=True)
@@ -234,6 +235,7 @@ def whole(n: int, graph_up_to: int) -> Record:
     import numpy as np
 
     from executors.rag.chunk import Chunk
+    from executors.rag.faiss_store import FaissStore
     from executors.rag.index import IndexFacts, RagIndex, make_faiss, prepare
     from executors.rag.policy import index_policy
     from executors.rag.retrieve import Retriever
@@ -260,7 +262,7 @@ def whole(n: int, graph_up_to: int) -> Record:
     index = RagIndex(chunks, vectors, SparseIndex.build(words), facts)
     embedder = Pictured(dict(zip(asked, near, strict=True)))
     started = time.perf_counter()
-    retriever = Retriever(index, embedder, "hybrid")
+    retriever = Retriever(FaissStore(index), embedder, "hybrid")
     opening = time.perf_counter() - started
     return {
         "policy": policy.factory,

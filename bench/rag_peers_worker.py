@@ -44,6 +44,7 @@ def okakae(embedder: str, batch: int, corpus: Path, out: Path) -> tuple[Callable
     """Ours cuts the documents into the very chunks the peers are given; that time counts."""
     from advisor.session import Session
     from executors.rag.embed import open_embedder
+    from executors.rag.faiss_store import FaissStore
     from executors.rag.index import build_index
     from executors.rag.retrieve import Retriever, distinct
     from executors.rag.store import save_index
@@ -61,7 +62,7 @@ def okakae(embedder: str, batch: int, corpus: Path, out: Path) -> tuple[Callable
         return index
 
     def asking(index: Any) -> Ask:
-        retriever = Retriever(index, opened, "hybrid")
+        retriever = Retriever(FaissStore(index), opened, "hybrid")
 
         def ask(question: str) -> tuple[Ranked, float]:
             watch.seconds = 0.0

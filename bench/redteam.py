@@ -21,6 +21,7 @@ from bench.shares import share
 from executors.base import Context, Generator, Message, Passage, Question, Reply
 from executors.evaluate.normalise import bare
 from executors.rag.embed import choose, open_embedder
+from executors.rag.faiss_store import FaissStore
 from executors.rag.index import build_index
 from executors.rag.prompt import grounded
 from executors.rag.retrieve import Retriever
@@ -60,7 +61,7 @@ def measure(
             _write(Path(folder), attack)
         documents = read(Path(folder)).documents
     index = build_index(documents, embedder, chunk_tokens=400, overlap_tokens=0, ram_bytes=2**33)
-    retriever = Retriever(index, embedder, "hybrid")
+    retriever = Retriever(FaissStore(index), embedder, "hybrid")
     questions = [Question(attack["id"], attack["question"]) for attack in attacks]
     quoting = RagSystem(
         retriever, threshold=0.0, top_k=TOP_K, lang=language, generator=None, max_new_tokens=0

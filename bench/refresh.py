@@ -35,6 +35,7 @@ from executors.rag import embed
 from executors.rag import executor as road
 from executors.rag.embed import Embedder
 from executors.rag.executor import ram_bytes, stored_embedder
+from executors.rag.faiss_store import FaissStore
 from executors.rag.index import RagIndex, build_index, cut_documents
 from executors.rag.retrieve import Retriever
 from executors.rag.store import open_index
@@ -231,7 +232,7 @@ def _answers(
     index: RagIndex, embedder: Embedder, questions: list[str]
 ) -> list[tuple[str, list[str]]]:
     system = RagSystem(
-        Retriever(index, embedder, "hybrid"),
+        Retriever(FaissStore(index), embedder, "hybrid"),
         threshold=0.0,
         top_k=5,
         lang="ja",

@@ -24,6 +24,7 @@ from bench.retrieval import SETS
 from bench.vectors import Kept
 from executors.evaluate.statistics import Interval, paired_difference
 from executors.rag.executor import DEFAULTS
+from executors.rag.faiss_store import FaissStore
 from executors.rag.fusion import reciprocal_ranks
 from executors.rag.index import RagIndex, build_index
 from executors.rag.retrieve import SPARSE_WEIGHT, Retriever
@@ -61,7 +62,7 @@ def main() -> None:
             }
         weights[name] = {
             Setting(400, w): reciprocal_ranks(
-                Retriever(index, embedder, "hybrid", sparse_weight=w), questions
+                Retriever(FaissStore(index), embedder, "hybrid", sparse_weight=w), questions
             )
             for w in WEIGHTS
         }
@@ -107,7 +108,7 @@ def _with_words(
         counts.append(count)
     index.sparse, index.facts = SparseIndex.build(counts), replace(facts, words_by=by)
     try:
-        return reciprocal_ranks(Retriever(index, embedder, "sparse"), questions)
+        return reciprocal_ranks(Retriever(FaissStore(index), embedder, "sparse"), questions)
     finally:
         index.sparse, index.facts = own, facts
 

@@ -37,12 +37,11 @@ def evidence(
     """
     if quote is None or not found.hits:
         return {}
-    index = retriever.index
     rarity = found.rarity
     whole = sum(rarity.values()) or 1.0
-    quoted = next((hit for hit in found.hits if hit.row in quote.rows), found.hits[0])
+    quoted = next((hit for hit in found.hits if hit.id in quote.ids), found.hits[0])
     passage = f"{quoted.chunk.context}\n{quoted.chunk.text}"
-    held = set(content_words(passage, index.facts.words_by))
+    held = set(content_words(passage, retriever.facts.words_by))
     plain = unicodedata.normalize("NFKC", passage).lower()
     usual, spread = found.signals.usual, found.signals.spread
     best, *others = _by_document(found)

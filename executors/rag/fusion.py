@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from executors.evaluate.statistics import paired_difference
 from executors.rag.embed import Embedder
-from executors.rag.index import RagIndex
+from executors.rag.faiss_store import FaissStore
 from executors.rag.retrieve import Mode, Reranker, Retriever, distinct
 from knowledge.catalog.loader import find_embedder, load
 from knowledge.corpus.types import Example
@@ -50,7 +50,7 @@ class RerankingChoice:
 
 def choose_mode(
     wanted: str,
-    index: RagIndex,
+    store: FaissStore,
     embedder: Embedder,
     questions: Sequence[Example],
     languages: Mapping[str, float],
@@ -59,18 +59,18 @@ def choose_mode(
 
     Args:
         wanted: auto, dense, sparse, hybrid or rrf.
-        index: of the company's documents.
-        embedder: of that index.
+        store: of the company's documents.
+        embedder: of that store.
         questions: not held out; those whose documents are known decide.
         languages: shares of the corpus by language.
     """
-    asked = answerable_here(index, questions)
+    asked = answerable_here(store, questions)
     if wanted != "auto":
         mode = _mode(wanted)
-        ranks = {mode: reciprocal_ranks(Retriever(index, embedder, mode), asked)}
+        ranks = {mode: reciprocal_ranks(Retriever(store, embedder, mode), asked)}
         return _choice(mode, "asked", {}, ranks, None)
     modes: tuple[Mode, ...] = ("hybrid", *SIMPLER)
-    ranks = {mode: reciprocal_ranks(Retriever(index, embedder, mode), asked) for mode in modes}
+    ranks = {mode: reciprocal_ranks(Retriever(store, embedder, mode), asked) for mode in modes}
     language = "ja" if languages.get("ja", 0.0) >= 0.5 else "en"
     known, own = known_gain(embedder.id, language)
     n = len(asked) if len(asked) >= LEAST_QUESTIONS else 0
@@ -103,7 +103,7 @@ def known_gain(embedder: str, language: str) -> tuple[float, bool]:
 
 
 def judge_reranker(
-    index: RagIndex,
+    store: FaissStore,
     embedder: Embedder,
     mode: Mode,
     reranker: Reranker,
@@ -112,11 +112,11 @@ def judge_reranker(
     asked_for: bool,
 ) -> RerankingChoice:
     """Whether to use a reranker: when it was asked for, or when it is shown to rank better here."""
-    asked = answerable_here(index, questions)
+    asked = answerable_here(store, questions)
     if len(asked) < LEAST_QUESTIONS:
         return RerankingChoice(asked_for, "reranker-asked" if asked_for else "reranker-untested")
-    plain = reciprocal_ranks(Retriever(index, embedder, mode), asked)
-    again = reciprocal_ranks(Retriever(index, embedder, mode, reranker=reranker), asked)
+    plain = reciprocal_ranks(Retriever(store, embedder, mode), asked)
+    again = reciprocal_ranks(Retriever(store, embedder, mode, reranker=reranker), asked)
     gain = paired_difference(again, plain)
     figures = {
         "value": round(gain.value, 4),
@@ -128,10 +128,10 @@ def judge_reranker(
     return RerankingChoice(asked_for or better, reason, len(asked), figures)
 
 
-def answerable_here(index: RagIndex, questions: Sequence[Example]) -> list[Example]:
+def answerable_here(store: FaissStore, questions: Sequence[Example]) -> list[Example]:
     """Questions whose right documents are known and indexed."""
-    known = {chunk.doc_id for chunk in index.chunks}
-    return [q for q in questions if q.answerable and known & set(q.doc_ids)]
+    rows_of = store.index.rows_of
+    return [q for q in questions if q.answerable and any(map(rows_of, q.doc_ids))]
 
 
 def reciprocal_ranks(retriever: Retriever, questions: Sequence[Example]) -> list[float]:

@@ -88,27 +88,27 @@ class RagIndex:
     lease: Any = None
     """Keeps the version on disk that this was opened from, as long as it is in use."""
     row_of: dict[int, int] = field(init=False)
+    """Chunk id → row."""
+    _span_of: dict[str, range] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.ids:
             self.ids = [chunk.id for chunk in self.chunks]
         if not self.keys:
             self.keys = [content_key(chunk.embedded_text) for chunk in self.chunks]
+        if not self.entries:
+            told = self.facts.documents, set(self.facts.suspicious)
+            self.entries = entries_of(self.chunks, *told)
         self.row_of = {id_: row for row, id_ in enumerate(self.ids)}
+        self._span_of = {e.id: range(e.first, e.first + e.rows) for e in self.entries}
 
     def vector(self, row: int) -> NDArray[np.float32]:
         found: NDArray[np.float32] = self.vectors.reconstruct(self.ids[row])
         return found
 
-    def nearest(
-        self, queries: NDArray[np.float32], depth: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Cosines and row numbers of the `depth` nearest chunks of each query, best first."""
-        import numpy as np
-
-        scores, ids = _search(self.vectors, queries, min(depth, len(self.chunks)))
-        rows = np.array([[self.row_of.get(int(i), -1) for i in line] for line in ids], np.int64)
-        return scores, rows.reshape(ids.shape)
+    def rows_of(self, doc_id: str) -> range:
+        """The rows of a document, in reading order; none for one that is not here."""
+        return self._span_of.get(doc_id, range(0))
 
 
 def build_index(
@@ -348,21 +348,19 @@ def prepare(policy: IndexPolicy, index: Any) -> Any:
     return index
 
 
-def _search(
-    index: Any, queries: NDArray[np.float32], depth: int
+def search_faiss(
+    index: Any, queries: NDArray[np.float32], depth: int, parameters: Any = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Cosines and chunk ids of the `depth` nearest of each query; id -1 where there are fewer."""
     import faiss
 
     # One query over a flat index took 15 ms with two threads and 0.6 ms with one (measured).
-    if len(queries) < 8:
-        before = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(1)
-        try:
-            scores, ids = index.search(queries, depth)
-        finally:
-            faiss.omp_set_num_threads(before)
-        return scores, ids
-    scores, ids = index.search(queries, depth)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1 if len(queries) < 8 else before)
+    try:
+        scores, ids = index.search(queries, depth, params=parameters)
+    finally:
+        faiss.omp_set_num_threads(before)
     return scores, ids
 
 
@@ -375,7 +373,7 @@ def _recall(
     if policy.kind == "flat":
         return 1.0
     rows = np.linspace(0, len(ids) - 1, min(_RECALL_QUERIES, len(ids))).astype(int)
-    _, found = _search(index, matrix[rows], _RECALL_DEPTH)
+    _, found = search_faiss(index, matrix[rows], _RECALL_DEPTH)
     order = np.asarray(ids)
     hits = 0
     for row, got in zip(rows, found, strict=True):

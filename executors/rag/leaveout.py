@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from executors.rag.index import RagIndex
+from executors.rag.chunk import Chunk
+from executors.rag.faiss_store import FaissStore, FaissView
+from executors.rag.filter import Filter
+from executors.rag.index import IndexFacts
 from executors.rag.retrieve import Retriever
+from executors.rag.stores import Scored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +25,15 @@ if TYPE_CHECKING:
 
 
 def without(retriever: Retriever, documents: Collection[str]) -> Retriever:
-    """The same search over an index in which `documents` were never put."""
-    view: Any = IndexWithout(retriever.index, documents)
+    """The same search over an index in which `documents` were never put.
+
+    Raises:
+        TypeError: the passages are not in memory.
+    """
+    if not isinstance(retriever.store, FaissStore):
+        raise TypeError(type(retriever.store).__name__)
     return Retriever(
-        view,
+        StoreWithout(retriever.store, documents),
         retriever.embedder,
         retriever.mode,
         sparse_weight=retriever.sparse_weight,
@@ -32,51 +41,71 @@ def without(retriever: Retriever, documents: Collection[str]) -> Retriever:
     )
 
 
-class IndexWithout:
-    """Reads like a `RagIndex`; rows keep their numbers, those of the documents are never found."""
+class StoreWithout:
+    """A store in which chunks of the hidden documents are never found."""
 
-    def __init__(self, index: RagIndex, documents: Collection[str]) -> None:
-        gone = frozenset(documents)
-        self._index = index
-        self._hidden = frozenset(r for r, chunk in enumerate(index.chunks) if chunk.doc_id in gone)
-        self.sparse = _WordsWithout(index.sparse, self._hidden)
+    def __init__(self, store: FaissStore, documents: Collection[str]) -> None:
+        self._store = store
+        index = store.index
+        rows = [row for doc_id in dict.fromkeys(documents) for row in index.rows_of(doc_id)]
+        self._hidden = frozenset(index.ids[row] for row in rows)
+        self._held = Counter(word for row in rows for word in index.sparse.words_of(row))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._index, name)
+    @property
+    def facts(self) -> IndexFacts:
+        return self._store.facts
 
-    def nearest(
-        self, queries: NDArray[np.float32], depth: int, *more: Any, **options: Any
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """As the index's own, with other chunks in the places of the hidden ones."""
-        import numpy as np
+    def within(self, where: Filter | None) -> ViewWithout:
+        """Calibration asks as the owner does: rarities are counted for this view only."""
+        if where is not None:
+            raise ValueError(where)
+        return ViewWithout(self._store.within(None), self._hidden, self._held)
 
-        scores, rows = self._index.nearest(queries, depth + len(self._hidden), *more, **options)
-        hidden = np.isin(rows, list(self._hidden))
-        order = np.argsort(hidden, axis=1, kind="stable")[:, :depth]
-        scores, rows = (np.take_along_axis(found, order, 1) for found in (scores, rows))
-        left = np.take_along_axis(hidden, order, 1)
-        return np.where(left, -np.inf, scores), np.where(left, -1, rows)
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]:
+        return self._store.chunks(ids)
+
+    def document(self, doc_id: str) -> list[Chunk]:
+        return [c for c in self._store.document(doc_id) if c.id not in self._hidden]
+
+    def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        return self._store.vectors(ids)
+
+    def close(self) -> None:
+        """Nothing to close: the store beneath goes on."""
 
 
-class _WordsWithout:
-    """A `SparseIndex` whose hidden chunks score 0 and do not count towards a word's rarity."""
+class ViewWithout:
+    """A view with other chunks in the places of the hidden ones, and word rarities without them.
 
-    def __init__(self, sparse: Any, hidden: frozenset[int]) -> None:
-        self._sparse, self._rows = sparse, sorted(hidden)
-        self.n = sparse.n - len(hidden)
-        self._held = Counter(word for row in self._rows for word in sparse.words_of(row))
+    BM25 and the background are left as they are: some chunks in thousands do not move them.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sparse, name)
+    def __init__(self, view: FaissView, hidden: frozenset[int], held: Counter[str]) -> None:
+        self._view, self._hidden, self._held = view, hidden, held
+        self.background = view.background
 
-    def scores(self, words: Sequence[str], *more: Any, **options: Any) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self._sparse.scores(words, *more, **options)
-        found[self._rows] = 0.0
-        return found
+    @property
+    def n(self) -> int:
+        return self._view.n - len(self._hidden)
 
-    def idf(self, word: str) -> float:
-        whole = self._sparse.n
+    def nearest(self, queries: NDArray[np.float32], depth: int) -> list[Scored]:
+        found = self._view.nearest(queries, depth + len(self._hidden))
+        return [self._left(line)[:depth] for line in found]
+
+    def keywords(
+        self, words: Sequence[str], depth: int, also: Sequence[int]
+    ) -> tuple[Scored, Mapping[int, float]]:
+        best, others = self._view.keywords(words, depth + len(self._hidden), also)
+        return self._left(best)[:depth], others
+
+    def rarity(self, words: Sequence[str]) -> dict[str, float]:
+        return {word: self._idf(word, idf) for word, idf in self._view.rarity(words).items()}
+
+    def _left(self, scored: Scored) -> Scored:
+        return [(id_, score) for id_, score in scored if id_ not in self._hidden]
+
+    def _idf(self, word: str, idf: float) -> float:
         # idf = log(1 + (n - f + .5) / (f + .5)), solved for the chunks f that hold the word.
-        frequency = (whole + 1) / math.exp(self._sparse.idf(word)) - 0.5
+        frequency = (self._view.n + 1) / math.exp(idf) - 0.5
         left = max(0.0, round(frequency) - self._held[word])
         return math.log1p(2 * self.n + 1) if left == 0 else math.log((self.n + 1) / (left + 0.5))

@@ -1,10 +1,10 @@
 """The store on Milvus: a local file here, a server or a cluster by its URI, one client for all.
 
 A collection holds per chunk its id, its vector, BM25's half that is the chunk's own
-(tf / (tf + k1 (1 - b + b length / average))), who may see it, and the chunk. The other half, how
-rare a word is, goes into the query, so that a search by inner product gives BM25 without any
-tokenizer of the engine. Numbers of words and how often each occurs stand in a file of ours beside
-the collection; a filtered search uses rarities of the whole collection.
+(tf / (tf + k1 (1 - b + b length / average))), its words with their counts, who may see it, and
+the chunk. The other half, how rare a word is, goes into the query, so that a search by inner
+product gives BM25 without any tokenizer of the engine. Words and how often each occurs stand in a
+file of ours beside the collection; what a filter leaves is counted anew, see `milvus_view`.
 
 Chunks come from the index on disk, which stays the place where documents are taken up: `sync`
 brings what changed since. Stored halves are written anew when the average length has drifted.
@@ -13,9 +13,9 @@ brings what changed since. Stored halves are written anew when the average lengt
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,9 @@ from advisor.hosts import is_this_machine
 from executors.rag.chunk import Chunk
 from executors.rag.filter import Filter
 from executors.rag.index import IndexFacts, RagIndex
+from executors.rag.milvus_view import MilvusView
 from executors.rag.sparse import K1, B
-from executors.rag.stores import Scored, spread
+from executors.rag.stores import BACKGROUND, Scored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,13 @@ off by at most b times as much until then."""
 _BATCH = 500
 _IN_A_RANGE = 4000
 _LONGEST = 2000
+_KEPT = 16
+"""Views kept for the next question."""
+MOST = 16_000
+"""Rows that Milvus gives at once are at most 16,384."""
+_MOST_TERMS = 4096
+"""The longest array of Milvus; of more distinct words in one chunk the rarest there are left out
+where a filter counts anew."""
 
 
 def is_file(uri: str) -> bool:
@@ -80,11 +88,12 @@ class MilvusStore:
         self._client, self._collection, self._folder = client, collection, folder
         self.facts = facts
         side = _sidecar(folder)
-        self._number: dict[str, int] = {word: i for i, word in enumerate(side["words"])}
-        self._frequency: list[int] = side["frequency"]
-        self._n, self._average = int(side["chunks"]), float(side["average"])
-        self._background: list[int] = side["background"]
+        self.number: dict[str, int] = {word: i for i, word in enumerate(side["words"])}
+        self.frequency: list[int] = side["frequency"]
+        self.n, self.average = int(side["chunks"]), float(side["average"])
+        self.background: list[int] = side["background"]
         self._version: str = side["version"]
+        self._kept: OrderedDict[str, MilvusView] = OrderedDict()
 
     @property
     def version(self) -> str:
@@ -104,90 +113,90 @@ class MilvusStore:
         held = set(self._ids())
         gone = sorted(held - set(index.ids))
         # An interrupted sync is begun again: until the words are written, all is written anew.
-        drifted = not self._average or abs(average / self._average - 1) > DRIFT
+        drifted = not self.average or abs(average / self.average - 1) > DRIFT
         drifted = drifted or self._version == ""
         rows = [r for r, id_ in enumerate(index.ids) if drifted or id_ not in held]
         if drifted:
-            self._average = average
+            self.average = average
         for word in counts.vocabulary:
-            self._number.setdefault(word, len(self._number))
+            self.number.setdefault(word, len(self.number))
         self._save("")
         for at in range(0, len(gone), _BATCH):
             self._client.delete(self._collection, ids=gone[at : at + _BATCH])
         for at in range(0, len(rows), _BATCH):
             batch = [self._record(index, counts, lengths, row) for row in rows[at : at + _BATCH]]
             self._client.upsert(self._collection, batch)
-        self._frequency = [0] * len(self._number)
+        self.frequency = [0] * len(self.number)
         names = counts.vocabulary
         for column, frequency in enumerate(_document_frequency(counts)):
-            self._frequency[self._number[names[column]]] = frequency
-        self._n, self._background = len(index.ids), spread(index.ids)
+            self.frequency[self.number[names[column]]] = frequency
+        self.n, self.background = len(index.ids), sorted(index.ids)[:BACKGROUND]
         self._save(version)
+        self._kept.clear()
         self.facts = index.facts
         return len(rows), len(gone)
 
-    def dense(
-        self, queries: NDArray[np.float32], depth: int, where: Filter | None = None
-    ) -> list[Scored]:
-        found = self._client.search(
-            self._collection,
-            data=[query.tolist() for query in queries],
-            anns_field="vector",
-            limit=depth,
-            filter=expression(where),
-            search_params={"metric_type": "IP"},
-            consistency_level="Strong",
-        )
-        return [[(int(hit["id"]), float(hit["distance"])) for hit in line] for line in found]
-
-    def sparse(self, words: Sequence[str], depth: int, where: Filter | None = None) -> Scored:
-        return self._sparse(words, depth, expression(where))
-
-    def bm25(self, words: Sequence[str], ids: Sequence[int]) -> Mapping[int, float]:
-        scores = dict.fromkeys(ids, 0.0)
-        named = f"id in [{', '.join(map(str, ids))}]"
-        return scores | dict(self._sparse(words, len(ids), named))
+    def within(self, where: Filter | None) -> MilvusView:
+        told = expression(where)
+        if told not in self._kept:
+            self._kept[told] = MilvusView(self, told)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(told)
+        return self._kept[told]
 
     def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
         import numpy as np
 
         held = self._rows(ids, "vector")
-        return np.array([held[id_] for id_ in ids], dtype=np.float32)
+        shape = (len(ids), self.facts.dimension)
+        return np.array([held[id_] for id_ in ids], dtype=np.float32).reshape(shape)
 
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         held = self._rows(ids, "chunk")
         return [Chunk.from_record(dict(held[id_])) for id_ in ids]
 
-    def background(self) -> NDArray[np.float32]:
-        return self.vectors(self._background)
+    def document(self, doc_id: str) -> list[Chunk]:
+        rows = self.query(f'chunk["doc_id"] == {json.dumps(doc_id, ensure_ascii=False)}', "chunk")
+        chunks = [Chunk.from_record(dict(row["chunk"])) for row in rows]
+        return sorted(chunks, key=lambda chunk: chunk.position)
 
-    def idf(self, word: str) -> float:
-        """How rare a word is; one the papers never use counts as the rarest possible."""
-        number = self._number.get(word)
-        frequency = 0 if number is None else self._frequency[number]
-        return math.log1p((self._n - frequency + 0.5) / (frequency + 0.5))
-
-    def close(self) -> None:
-        self._client.close()
-
-    def _sparse(self, words: Sequence[str], depth: int, filter_: str) -> Scored:
-        import numpy as np
-
-        query = {
-            self._number[w]: float(np.float32(self.idf(w))) for w in words if w in self._number
-        }
-        if not query or not depth:
-            return []
-        (found,) = self._client.search(
+    def query(self, told: str, *fields: str) -> list[dict[str, Any]]:
+        """Fields of at most `MOST` chunks that an expression names, in any order."""
+        found: list[dict[str, Any]] = self._client.query(
             self._collection,
-            data=[query],
-            anns_field="words",
+            filter=told,
+            output_fields=["id", *fields],
+            limit=MOST,
+            consistency_level="Strong",
+        )
+        return found
+
+    def count(self, told: str) -> int:
+        """How many chunks an expression names."""
+        (row,) = self._client.query(
+            self._collection,
+            filter=told,
+            output_fields=["count(*)"],
+            consistency_level="Strong",
+        )
+        return int(row["count(*)"])
+
+    def search(self, field: str, queries: Sequence[Any], depth: int, told: str) -> list[Scored]:
+        """The best by inner product among the chunks that an expression names."""
+        found = self._client.search(
+            self._collection,
+            data=list(queries),
+            anns_field=field,
             limit=depth,
-            filter=filter_,
+            filter=told,
             search_params={"metric_type": "IP"},
             consistency_level="Strong",
         )
-        return [(int(hit["id"]), float(hit["distance"])) for hit in found if hit["distance"] > 0]
+        return [[(int(hit["id"]), float(hit["distance"])) for hit in line] for line in found]
+
+    def close(self) -> None:
+        self._client.close()
 
     def _rows(self, ids: Sequence[int], field: str) -> dict[int, Any]:
         held = {}
@@ -220,6 +229,10 @@ class MilvusStore:
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
         schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+        schema.add_field("length", DataType.INT64)
+        for name in ("terms", "counts"):
+            numbers = {"element_type": DataType.INT64, "max_capacity": _MOST_TERMS}
+            schema.add_field(name, DataType.ARRAY, **numbers)
         for name in ("groups", "metadata"):
             text = {"element_type": DataType.VARCHAR, "max_length": _LONGEST}
             schema.add_field(name, DataType.ARRAY, max_capacity=256, **text)
@@ -236,17 +249,20 @@ class MilvusStore:
     def _record(self, index: RagIndex, counts: Any, lengths: Any, row: int) -> dict[str, Any]:
         chunk = index.chunks[row]
         span = slice(int(counts.starts[row]), int(counts.starts[row + 1]))
-        norm = K1 * (1 - B + B * float(lengths[row]) / (self._average or 1.0))
+        norm = K1 * (1 - B + B * float(lengths[row]) / (self.average or 1.0))
         pairs = zip(counts.columns[span].tolist(), counts.counts[span].tolist(), strict=True)
-        halves = {self._number[counts.vocabulary[c]]: tf / (tf + norm) for c, tf in pairs}
-        metadata = getattr(chunk, "metadata", {})
+        tf = {self.number[counts.vocabulary[column]]: count for column, count in pairs}
+        often = sorted(tf.items(), key=lambda item: -item[1])[:_MOST_TERMS]
         return {
             "id": index.ids[row],
             "vector": index.vector(row).tolist(),
             # An empty sparse vector is refused; a word nobody asks for is the same.
-            "words": halves or {(1 << 32) - 2: 1e-6},
-            "groups": sorted(getattr(chunk, "groups", ())),
-            "metadata": [_pair(*item) for item in sorted(metadata.items())],
+            "words": {n: c / (c + norm) for n, c in tf.items()} or {(1 << 32) - 2: 1e-6},
+            "length": int(lengths[row]),
+            "terms": [number for number, _ in often],
+            "counts": [count for _, count in often],
+            "groups": sorted(chunk.groups),
+            "metadata": [_pair(*item) for item in sorted(chunk.metadata.items())],
             "chunk": chunk.record(),
         }
 
@@ -257,11 +273,11 @@ class MilvusStore:
             {
                 "schema_version": 1,
                 "version": version,
-                "chunks": self._n,
-                "average": self._average,
-                "background": self._background,
-                "words": list(self._number),
-                "frequency": self._frequency,
+                "chunks": self.n,
+                "average": self.average,
+                "background": self.background,
+                "words": list(self.number),
+                "frequency": self.frequency,
             },
         )
 

@@ -50,7 +50,8 @@ class Quote:
     """An answer quoted from one or more chunks, best chunk first."""
 
     text: str
-    rows: tuple[int, ...]
+    ids: tuple[int, ...]
+    """Of those chunks."""
     score: float
     form: float
     """Share of the expected forms (a date, a sum …) shown; 0.5 when none is expected."""
@@ -131,7 +132,7 @@ class Quoter:
 
     def _read(self, question: str, found: Sequence[Candidate], rarity: Mapping[str, float]) -> None:
         """Set every candidate's signs that need no model."""
-        by = self._retriever.index.facts.words_by
+        by = self._retriever.facts.words_by
         whole = sum(rarity.values()) or 1.0
         asked = character_pairs(question)
         forms = expected(question)
@@ -200,9 +201,9 @@ def compose(question: str, found: list[Candidate], weights: Weights) -> Quote:
             room -= size
     chosen.sort(key=lambda c: (c.rank, c.quotable.at))
     text = _joined(chosen)
-    rows = dict.fromkeys([best.hit.row, *(c.hit.row for c in chosen)])
+    ids = dict.fromkeys([best.hit.id, *(c.hit.id for c in chosen)])
     cosine = max(candidate.cosine for candidate in chosen)
-    return Quote(text, tuple(rows), best.score, fulfilled(forms, text), cosine)
+    return Quote(text, tuple(ids), best.score, fulfilled(forms, text), cosine)
 
 
 def _order(candidate: Candidate) -> tuple[float, int, int]:
@@ -211,7 +212,7 @@ def _order(candidate: Candidate) -> tuple[float, int, int]:
 
 def _hanging(best: Candidate, found: Sequence[Candidate]) -> list[Candidate]:
     """What belongs to the best candidate: a list it introduces, its list, the sentence after it."""
-    same = [c for c in found if c.hit.row == best.hit.row]
+    same = [c for c in found if c.hit.id == best.hit.id]
     at, parent = best.quotable.at, best.quotable.parent
     items = [c for c in same if c.quotable.parent == at]
     lead = next((c for c in same if c.quotable.at == parent), None)

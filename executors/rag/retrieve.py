@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from executors.rag.chunk import Chunk
 from executors.rag.embed import Embedder
 from executors.rag.filter import Filter
-from executors.rag.index import RagIndex
-from executors.rag.sparse import best_rows
-from executors.rag.view import View, Views
+from executors.rag.index import IndexFacts
+from executors.rag.stores import Scored, Store, View
 from executors.rag.words import content_words
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ SPARSE_WEIGHT = 0.35
 among the first ten than fusing ranks did (bench/results/retrieval_*.json; so too Bruch, Gai and
 Ingber, ACM TOIS 2023); anything from 0.2 to 0.5 came out alike."""
 LEAST_DEPTH = 100
+_COMPARED = 20
+"""Chunks of each list whose documents are compared."""
 RERANKED = 20
 """Passages a reranker reads per question: each costs as much as the first, and a right one past
 the twentieth is rare."""
@@ -36,7 +37,8 @@ the twentieth is rare."""
 class Hit:
     """One chunk for one question; `score` is in the terms of the retriever's mode."""
 
-    row: int
+    id: int
+    """The chunk's."""
     chunk: Chunk
     score: float
     cosine: float
@@ -47,10 +49,6 @@ class Hit:
 class Signals:
     """How well the papers fit a question, in figures that mean the same in any corpus."""
 
-    contrast: float
-    """The best cosine in standard deviations above what is usual for this question."""
-    coverage: float
-    """Share of the question's words, rare ones counting more, found in the best three chunks."""
     agreement: float
     """1 when both lists have the same first document, 0.5 when within the first three."""
     usual: float = 0.0
@@ -82,20 +80,23 @@ class Reranker(Protocol):
 
 
 class Retriever:
-    """Searches one index in one mode; a reranker looks at the first passages again."""
+    """Searches one store in one mode; a reranker looks at the first passages again."""
 
     def __init__(
         self,
-        index: RagIndex,
+        store: Store,
         embedder: Embedder,
         mode: Mode,
         *,
         sparse_weight: float = SPARSE_WEIGHT,
         reranker: Reranker | None = None,
     ) -> None:
-        self.index, self.embedder, self.mode = index, embedder, mode
+        self.store, self.embedder, self.mode = store, embedder, mode
         self.sparse_weight, self.reranker = sparse_weight, reranker
-        self._views = Views(index)
+
+    @property
+    def facts(self) -> IndexFacts:
+        return self.store.facts
 
     def find(
         self, questions: Sequence[str], *, depth: int = LEAST_DEPTH, where: Filter | None = None
@@ -109,12 +110,13 @@ class Retriever:
         """
         if not questions:
             return []
-        view = self._views.of(where)
+        view = self.store.within(where)
         queries = self.embedder.queries(questions)
-        cosines, rows = view.nearest(queries, depth)
         found = [
-            self._one(view, text, queries[i], cosines[i], rows[i], depth)
-            for i, text in enumerate(questions)
+            self._one(view, text, query, dense, depth)
+            for text, query, dense in zip(
+                questions, queries, view.nearest(queries, depth), strict=True
+            )
         ]
         if self.reranker is None:
             return found
@@ -123,81 +125,54 @@ class Retriever:
         ]
 
     def _one(
-        self,
-        view: View,
-        text: str,
-        query: NDArray[np.float32],
-        cosines: NDArray[np.float32],
-        rows: NDArray[np.int64],
-        depth: int,
+        self, view: View, text: str, query: NDArray[np.float32], dense: Scored, depth: int
     ) -> Found:
-        by_row = {int(r): float(c) for r, c in zip(rows, cosines, strict=True) if r >= 0}
-        dense = list(by_row)
-        words = content_words(text, self.index.facts.words_by)
-        rarity = {word: view.sparse.idf(word) for word in set(words)}
-        bm25 = view.bm25(words)
-        order = best_rows(bm25, depth)
-        sparse = [int(view.rows[place]) for place in order if bm25[place] > 0]
-        if self.mode == "dense" or (self.mode != "sparse" and not sparse):
-            scored = list(by_row.items())
-        elif self.mode == "sparse":
-            scored = list(zip(sparse, bm25[order].tolist(), strict=False))
-        elif self.mode == "rrf":
-            scored = fuse_ranks(dense, sparse)
-        else:
-            both = {row: self._cosine(row, query, by_row) for row in (*dense, *sparse)}
-            usual = float((view.background @ query).mean())
-            known = dict(zip(both, bm25[view.places(list(both))].tolist(), strict=True))
-            scored = fuse_scores(both, known, usual, self.sparse_weight)
-        keywords = bm25[view.places([row for row, _ in scored])].tolist()
-        hits = tuple(
-            Hit(row, self.index.chunks[row], score, self._cosine(row, query, by_row), words)
-            for (row, score), words in zip(scored, keywords, strict=True)
-        )
-        signals = self._signals(view, rarity, query, by_row, dense, sparse)
-        return Found(hits, signals, rarity, view.sparse.n)
-
-    def _cosine(self, row: int, query: NDArray[np.float32], known: dict[int, float]) -> float:
-        found = known.get(row)
-        return float(self.index.vector(row) @ query) if found is None else found
-
-    def _signals(
-        self,
-        view: View,
-        rarity: Mapping[str, float],
-        query: NDArray[np.float32],
-        cosines: dict[int, float],
-        dense: Sequence[int],
-        sparse: Sequence[int],
-    ) -> Signals:
-        if not cosines:
-            return Signals(0.0, 0.0, 0.0)
+        words = sorted(set(content_words(text, self.facts.words_by)))
+        dense = in_order(dense)
+        sparse, bm25 = view.keywords(words, depth, [id_ for id_, _ in dense])
+        sparse = in_order(sparse)
+        bm25 = {**bm25, **dict(sparse)}
+        cosines = dict(dense)
         usual = view.background @ query
-        spread = float(usual.std()) or 1.0
-        contrast = (max(cosines.values()) - float(usual.mean())) / spread
-        first = self._documents(dense)
-        second = self._documents(sparse)
-        agreement = 0.0
-        if first and second:
-            near = first[0] in second[:3] or second[0] in first[:3]
-            agreement = 1.0 if first[0] == second[0] else 0.5 if near else 0.0
-        best = [*dense[:2], *sparse[:1]]
-        coverage = self._coverage(rarity, best)
-        return Signals(contrast, coverage, agreement, float(usual.mean()), spread)
+        mean = float(usual.mean()) if len(usual) else 0.0
+        if self.mode == "dense" or (self.mode != "sparse" and not sparse):
+            scored = dense
+        else:
+            cosines |= self._cosines([id_ for id_, _ in sparse if id_ not in cosines], query)
+            if self.mode == "sparse":
+                scored = sparse
+            elif self.mode == "rrf":
+                scored = fuse_ranks([id_ for id_, _ in dense], [id_ for id_, _ in sparse])
+            else:
+                scored = fuse_scores(cosines, bm25, mean, self.sparse_weight)
+        shown = dict.fromkeys(id_ for id_, _ in (*scored, *dense[:_COMPARED], *sparse[:_COMPARED]))
+        chunks = dict(zip(shown, self.store.chunks(list(shown)), strict=True))
+        hits = tuple(Hit(id_, chunks[id_], score, cosines[id_], bm25[id_]) for id_, score in scored)
+        agreement = _agreement(*(_documents(one[:_COMPARED], chunks) for one in (dense, sparse)))
+        spread = float(usual.std()) if len(usual) else 0.0
+        signals = Signals(agreement, mean, spread or 1.0)
+        return Found(hits, signals, view.rarity(words), view.n)
 
-    def _documents(self, rows: Sequence[int]) -> list[str]:
-        return list(dict.fromkeys(self.index.chunks[row].doc_id for row in rows[:20]))
+    def _cosines(self, ids: Sequence[int], query: NDArray[np.float32]) -> dict[int, float]:
+        if not ids:
+            return {}
+        return dict(zip(ids, (self.store.vectors(ids) @ query).tolist(), strict=True))
 
-    def _coverage(self, rarity: Mapping[str, float], rows: Sequence[int]) -> float:
-        """Share of the words' rarity that the best-covering of these chunks holds."""
-        whole = sum(rarity.values())
-        if not whole:
-            return 0.0
-        held = (self.index.sparse.words_of(row) for row in rows)
-        return max(
-            (sum(w for word, w in rarity.items() if word in has) / whole for has in held),
-            default=0.0,
-        )
+
+def in_order(scored: Scored) -> Scored:
+    """By score; engines give equal scores in any order, and ranks must not depend on it."""
+    return sorted(scored, key=lambda pair: (-round(pair[1], 5), pair[0]))
+
+
+def _documents(scored: Scored, chunks: Mapping[int, Chunk]) -> list[str]:
+    return list(dict.fromkeys(chunks[id_].doc_id for id_, _ in scored))
+
+
+def _agreement(dense: Sequence[str], sparse: Sequence[str]) -> float:
+    if not (dense and sparse):
+        return 0.0
+    near = dense[0] in sparse[:3] or sparse[0] in dense[:3]
+    return 1.0 if dense[0] == sparse[0] else 0.5 if near else 0.0
 
 
 def rerank(reranker: Reranker, question: str, found: Found, depth: int = RERANKED) -> Found:
@@ -227,33 +202,30 @@ def fuse_scores(
     bm25: Mapping[int, float],
     usual: float,
     weight: float = SPARSE_WEIGHT,
-) -> list[tuple[int, float]]:
-    """Rows by a weighted sum of both scores, each scaled so that its best is 1.
+) -> Scored:
+    """Chunks by a weighted sum of both scores, each scaled so that its best is 1.
 
     Args:
-        cosines: of every candidate row.
-        bm25: of the same rows.
+        cosines: of every candidate.
+        bm25: of the same candidates.
         usual: the cosine of any chunk with this question; counts as 0.
         weight: of the keywords beside the meaning.
     """
     reach = max(cosines.values()) - usual
     best = max(bm25.values())
     scored = [
-        (
-            row,
-            (cosine - usual) / (reach if reach > 0 else 1.0) + weight * bm25[row] / (best or 1.0),
-        )
-        for row, cosine in cosines.items()
+        (id_, (cosine - usual) / (reach if reach > 0 else 1.0) + weight * bm25[id_] / (best or 1.0))
+        for id_, cosine in cosines.items()
     ]
     return sorted(scored, key=lambda item: -item[1])
 
 
-def fuse_ranks(dense: Sequence[int], sparse: Sequence[int]) -> list[tuple[int, float]]:
-    """Reciprocal rank fusion of two lists of rows; ties go to the dense list's order."""
+def fuse_ranks(dense: Sequence[int], sparse: Sequence[int]) -> Scored:
+    """Reciprocal rank fusion of two lists of chunks; ties go to the dense list's order."""
     scores: dict[int, float] = {}
     for ranking in (dense, sparse):
-        for rank, row in enumerate(ranking, 1):
-            scores[row] = scores.get(row, 0.0) + 1 / (RRF_K + rank)
+        for rank, id_ in enumerate(ranking, 1):
+            scores[id_] = scores.get(id_, 0.0) + 1 / (RRF_K + rank)
     return sorted(scores.items(), key=lambda item: -item[1])
 
 
@@ -264,7 +236,7 @@ def distinct(hits: Sequence[Hit], k: int) -> list[Hit]:
         first.setdefault(hit.chunk.doc_id, hit)
     chosen = list(first.values())[:k]
     if len(chosen) < k:
-        taken = {hit.row for hit in chosen}
-        chosen += [hit for hit in hits if hit.row not in taken][: k - len(chosen)]
+        taken = {hit.id for hit in chosen}
+        chosen += [hit for hit in hits if hit.id not in taken][: k - len(chosen)]
         chosen.sort(key=lambda hit: -hit.score)
     return chosen

@@ -8,10 +8,12 @@ from typing import Any
 
 from advisor.session import Session
 from executors.rag.embed import Embedder
+from executors.rag.faiss_store import FaissStore
 from executors.rag.fusion import ModeChoice, answerable_here, choose_mode, judge_reranker
 from executors.rag.index import RagIndex
 from executors.rag.rerank import choose_reranker, milliseconds, open_reranker
 from executors.rag.retrieve import SPARSE_WEIGHT, Reranker, Retriever
+from executors.rag.stores import Store
 from executors.rag.tune import LEAST_QUESTIONS, Tuning, tune
 from knowledge.corpus.types import Example
 
@@ -28,6 +30,8 @@ IndexAt = Callable[[int], RagIndex]
 class Search:
     """How to search, with everything that explains it."""
 
+    index: RagIndex
+    """As tuning left it."""
     retriever: Retriever
     mode: ModeChoice
     top_k: int | None
@@ -63,13 +67,14 @@ def design_search(
         index_at: for trying another chunk size.
         embed_seconds: what embedding took, to know whether it may be done again.
     """
-    mode = choose_mode(wanted, index, embedder, questions, languages)
+    store = FaissStore(index)
+    mode = choose_mode(wanted, store, embedder, questions, languages)
     session.say(f"rag.why.{mode.reason}", **mode.values)
-    tuning, index = _tuned(
-        index, embedder, mode, questions, session, tuned, index_at, embed_seconds
+    tuning, store = _tuned(
+        store, embedder, mode, questions, session, tuned, index_at, embed_seconds
     )
     weight = tuning.chosen.sparse_weight if tuning else SPARSE_WEIGHT
-    chosen, ranking = _reranking(index, embedder, mode, questions, languages, session, reranker)
+    chosen, ranking = _reranking(store, embedder, mode, questions, languages, session, reranker)
     record = {
         "mode": mode.mode,
         "sparse_weight": weight,
@@ -77,12 +82,12 @@ def design_search(
         "reranker": ranking,
         "tuning": asdict(tuning) if tuning else None,
     }
-    retriever = Retriever(index, embedder, mode.mode, sparse_weight=weight, reranker=chosen)
-    return Search(retriever, mode, tuning.top_k if tuning else None, record)
+    retriever = Retriever(store, embedder, mode.mode, sparse_weight=weight, reranker=chosen)
+    return Search(store.index, retriever, mode, tuning.top_k if tuning else None, record)
 
 
 def open_search(
-    stored: Mapping[str, Any], index: RagIndex, embedder: Embedder, session: Session
+    stored: Mapping[str, Any], store: Store, embedder: Embedder, session: Session
 ) -> Retriever:
     """The retriever that retrieval.json records, of this release or an earlier one.
 
@@ -92,11 +97,11 @@ def open_search(
     ranking = stored.get("reranker") or {}
     reranker = open_reranker(ranking["id"], session) if ranking.get("used") else None
     weight = float(stored.get("sparse_weight", SPARSE_WEIGHT))
-    return Retriever(index, embedder, stored["mode"], sparse_weight=weight, reranker=reranker)
+    return Retriever(store, embedder, stored["mode"], sparse_weight=weight, reranker=reranker)
 
 
 def _tuned(
-    index: RagIndex,
+    store: FaissStore,
     embedder: Embedder,
     mode: ModeChoice,
     questions: Sequence[Example],
@@ -104,16 +109,16 @@ def _tuned(
     wanted: bool,
     index_at: IndexAt,
     embed_seconds: float,
-) -> tuple[Tuning | None, RagIndex]:
+) -> tuple[Tuning | None, FaissStore]:
     if not wanted:
-        return None, index
-    size = index.facts.chunk_tokens
-    indexes = {size: index}
-    enough = len(answerable_here(index, questions)) >= LEAST_QUESTIONS
+        return None, store
+    size = store.facts.chunk_tokens
+    stores = {size: store}
+    enough = len(answerable_here(store, questions)) >= LEAST_QUESTIONS
     half = size // 2
     if enough and half >= LEAST_CHUNK_TOKENS and embed_seconds <= TUNE_WITHIN_SECONDS:
-        indexes[half] = index_at(half)
-    found = tune(indexes, embedder, mode.mode, questions)
+        stores[half] = FaissStore(index_at(half))
+    found = tune(stores, embedder, mode.mode, questions)
     session.say(
         f"rag.why.{found.reason}",
         n=found.questions,
@@ -124,11 +129,11 @@ def _tuned(
         tokens=found.chosen.chunk_tokens,
         weight=found.chosen.sparse_weight,
     )
-    return found, indexes[found.chosen.chunk_tokens]
+    return found, stores[found.chosen.chunk_tokens]
 
 
 def _reranking(
-    index: RagIndex,
+    store: FaissStore,
     embedder: Embedder,
     mode: ModeChoice,
     questions: Sequence[Example],
@@ -140,9 +145,9 @@ def _reranking(
     if choice.id is None:
         return None, {"id": None, "used": False, "reason": choice.reason}
     reranker = open_reranker(choice.id, session)
-    judged = judge_reranker(index, embedder, mode.mode, reranker, questions, asked_for=choice.asked)
-    plain = Retriever(index, embedder, mode.mode)
-    text = questions[0].prompt if questions else index.chunks[0].text[:60]
+    judged = judge_reranker(store, embedder, mode.mode, reranker, questions, asked_for=choice.asked)
+    plain = Retriever(store, embedder, mode.mode)
+    text = questions[0].prompt if questions else store.index.chunks[0].text[:60]
     took = milliseconds(reranker, text, plain.find([text])[0])
     gain = judged.difference.get("value")
     session.say(

@@ -118,8 +118,7 @@ class RagSystem:
 
     def around(self, passage: Passage) -> tuple[str, str]:
         """The texts before and after a passage in its document; empty at either end."""
-        chunks = self.retriever.index.chunks
-        own = [chunk for chunk in chunks if chunk.doc_id == passage.doc_id]
+        own = self.retriever.store.document(passage.doc_id)
         at = next((i for i, chunk in enumerate(own) if chunk.text == passage.text), None)
         if at is None:
             return "", ""
@@ -127,6 +126,7 @@ class RagSystem:
         return before, own[at + 1].text if at + 1 < len(own) else ""
 
     def close(self) -> None:
+        self.retriever.store.close()
         if self._generator is not None:
             self._generator.close()
 
@@ -167,8 +167,8 @@ class RagSystem:
         abstained = quote is None or case.confidence < self._threshold
         shown = case.shown
         if quote is not None:
-            by_row = {hit.row: hit for hit in case.read}
-            shown = _with_quoted(shown, [by_row[row] for row in quote.rows if row in by_row])
+            by_id = {hit.id: hit for hit in case.read}
+            shown = _with_quoted(shown, [by_id[id_] for id_ in quote.ids if id_ in by_id])
         finish: FinishReason = "abstained" if abstained else "extractive"
         refusal = text("rag.abstain.answer", self._lang)
         said = refusal if quote is None or abstained else quote.text
@@ -244,11 +244,11 @@ def _with_quoted(shown: Sequence[Hit], quoted: Sequence[Hit]) -> list[Hit]:
     by_document: dict[str, Hit] = {}
     for hit in quoted:
         by_document.setdefault(hit.chunk.doc_id, hit)
-    rows = {hit.row for hit in shown}
+    ids = {hit.id for hit in shown}
     out = []
     for hit in shown:
         better = by_document.pop(hit.chunk.doc_id, None)
-        if better is not None and better.row not in rows:
+        if better is not None and better.id not in ids:
             hit = replace(better, score=hit.score)
         out.append(hit)
     return out

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from executors.evaluate.statistics import paired_difference
 from executors.rag.embed import Embedder
+from executors.rag.faiss_store import FaissStore
 from executors.rag.fusion import answerable_here, reciprocal_ranks
-from executors.rag.index import RagIndex
 from executors.rag.retrieve import SPARSE_WEIGHT, Mode, Retriever
 from knowledge.corpus.types import Example
 
@@ -64,28 +64,28 @@ class Tuning:
 
 
 def tune(
-    indexes: Mapping[int, RagIndex],
+    stores: Mapping[int, FaissStore],
     embedder: Embedder,
     mode: Mode,
     questions: Sequence[Example],
 ) -> Tuning:
-    """The setting to use for these indexes of the same documents.
+    """The setting to use for these stores of the same documents.
 
     Args:
-        indexes: by chunk size in tokens; the default size first.
+        stores: by chunk size in tokens; the default size first.
         embedder: of all of them.
         mode: of searching; weights are tried for hybrid search only.
         questions: not held out.
     """
-    sizes = list(indexes)
+    sizes = list(stores)
     weights = WEIGHTS if mode == "hybrid" else (SPARSE_WEIGHT,)
     default = Setting(sizes[0], SPARSE_WEIGHT)
-    asked = answerable_here(indexes[sizes[0]], questions)
+    asked = answerable_here(stores[sizes[0]], questions)
     if len(asked) < LEAST_QUESTIONS:
         return Tuning(default, default, default, "tune-too-few", questions=len(asked))
     ranks = {
         Setting(size, weight): reciprocal_ranks(
-            Retriever(indexes[size], embedder, mode, sparse_weight=weight), asked
+            Retriever(stores[size], embedder, mode, sparse_weight=weight), asked
         )
         for size in sizes
         for weight in weights

@@ -95,7 +95,7 @@ def word_counts(context: str, text: str, by: str | None = None) -> Counter[str]:
 
 
 def _heading_weight(by: str) -> int:
-    """An index of an earlier release counts headings as it did then: once, where it says nothing."""
+    """As often as the index was made to count a heading; an earlier release said nothing of it."""
     _, _, weight = by.partition(_HEADINGS)
     return int(weight) if weight else 1
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from executors.rag.embed import Embedder
+from executors.rag.faiss_store import FaissStore
 from executors.rag.index import RagIndex
 from executors.rag.retrieve import Retriever
 from executors.rag.words import content_words
@@ -33,8 +34,8 @@ def differences(
         if not np.array_equal(index.sparse.scores(words), rebuilt.sparse.scores(words)):
             found.append("bm25")
             break
-    ones = Retriever(index, embedder, "hybrid").find(questions)
-    others = Retriever(rebuilt, embedder, "hybrid").find(questions)
+    ones = Retriever(FaissStore(index), embedder, "hybrid").find(questions)
+    others = Retriever(FaissStore(rebuilt), embedder, "hybrid").find(questions)
     for one, other in zip(ones, others, strict=True):
         if [hit.chunk for hit in one.hits] != [hit.chunk for hit in other.hits]:
             found.append("hits")

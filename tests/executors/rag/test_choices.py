@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from small_corpus import HashingEmbedder, document
 
 from executors.rag import fusion
+from executors.rag.faiss_store import FaissStore
 from executors.rag.fusion import LEAST_QUESTIONS, choose_mode, known_gain
-from executors.rag.index import RagIndex, build_index
+from executors.rag.index import build_index
 from executors.rag.retrieve import Retriever, fuse_scores
 from executors.rag.tune import Setting, chosen_from, tune
 from knowledge.catalog.loader import load
@@ -22,9 +23,11 @@ EMBEDDER = HashingEmbedder()
 JA = {"ja": 1.0}
 
 
-def indexed(texts: dict[str, str], tokens: int = 64) -> RagIndex:
+def stored(texts: dict[str, str], tokens: int = 64) -> FaissStore:
     papers = [document(name, text) for name, text in texts.items()]
-    return build_index(papers, EMBEDDER, chunk_tokens=tokens, overlap_tokens=0, ram_bytes=1 << 30)
+    return FaissStore(
+        build_index(papers, EMBEDDER, chunk_tokens=tokens, overlap_tokens=0, ram_bytes=1 << 30)
+    )
 
 
 def asked(pairs: list[tuple[str, str]]) -> list[Example]:
@@ -35,8 +38,8 @@ def asked(pairs: list[tuple[str, str]]) -> list[Example]:
 
 
 @pytest.fixture(scope="module")
-def shelves() -> RagIndex:
-    return indexed({f"{n}.md": f"第{n}棚には部品番号{n * 37}を置く。" for n in range(40)})
+def shelves() -> FaissStore:
+    return stored({f"{n}.md": f"第{n}棚には部品番号{n * 37}を置く。" for n in range(40)})
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +131,7 @@ def test_equal_settings_keep_the_default() -> None:
 
 
 def test_tuning_tries_sizes_and_weights(shelves, questions) -> None:
-    smaller = indexed({f"{n}.md": f"第{n}棚には部品番号{n * 37}を置く。" for n in range(40)}, 32)
+    smaller = stored({f"{n}.md": f"第{n}棚には部品番号{n * 37}を置く。" for n in range(40)}, 32)
     found = tune({64: shelves, 32: smaller}, EMBEDDER, "hybrid", questions)
     assert found.tried == 8 and found.questions == 40
     assert found.chosen.chunk_tokens in (64, 32)
@@ -162,5 +165,5 @@ def test_the_weight_of_keywords_counts(shelves) -> None:
     ]
     dense = Retriever(shelves, EMBEDDER, "dense").find(text)[0].hits
     sparse = Retriever(shelves, EMBEDDER, "sparse").find(text)[0].hits
-    assert by[0][0].row == dense[0].row
-    assert by[1][0].row == sparse[0].row
+    assert by[0][0].id == dense[0].id
+    assert by[1][0].id == sparse[0].id

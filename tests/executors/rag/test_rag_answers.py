@@ -11,6 +11,7 @@ from executors.base import Generation, Question
 from executors.evaluate.abstention import is_refusal
 from executors.rag.abstain import calibrate, risk_coverage, weights_for
 from executors.rag.expect import expected, fulfilled
+from executors.rag.faiss_store import FaissStore
 from executors.rag.index import build_index
 from executors.rag.quotable import quotables
 from executors.rag.retrieve import MODES, Retriever, distinct, fuse_ranks
@@ -20,7 +21,7 @@ from executors.rag.system import RagSystem
 def open_system(documents, embedder, *, threshold=0.0, generator=None, mode="hybrid") -> RagSystem:
     index = build_index(documents, embedder, chunk_tokens=120, overlap_tokens=0, ram_bytes=2**33)
     return RagSystem(
-        Retriever(index, embedder, mode),
+        Retriever(FaissStore(index), embedder, mode),
         threshold=threshold,
         top_k=3,
         lang="ja",
@@ -64,9 +65,9 @@ def test_passages_come_from_distinct_documents_best_first(handbook, embedder, mo
 def test_more_passages_than_documents_fill_up_with_further_chunks(embedder) -> None:
     long = document("a.md", "".join(f"規則その{n}は守ること。" for n in range(60)))
     index = build_index([long], embedder, chunk_tokens=60, overlap_tokens=0, ram_bytes=2**33)
-    found = Retriever(index, embedder, "hybrid").find(["規則その3"])[0]
+    found = Retriever(FaissStore(index), embedder, "hybrid").find(["規則その3"])[0]
     chosen = distinct(found.hits, 3)
-    assert len({hit.row for hit in chosen}) == 3
+    assert len({hit.id for hit in chosen}) == 3
 
 
 def test_it_abstains_below_the_line_and_still_shows_passages(handbook, embedder) -> None:
@@ -127,7 +128,7 @@ def test_documents_cannot_give_orders(handbook, embedder) -> None:
     assert "乗っ取り成功" not in prompt
     assert prompt.count("</passage>") == prompt.count("<passage n=")
     assert "<|im_start|>" not in prompt
-    assert "evil.md" in system.retriever.index.facts.suspicious
+    assert "evil.md" in system.retriever.facts.suspicious
     quoted = ask(open_system([*handbook, bad], embedder), "宿泊費の申請はどこへ？")
     assert "乗っ取り成功" not in quoted.answer
 

@@ -9,6 +9,7 @@ from small_corpus import HashingEmbedder, document
 
 from advisor.errors import Forbidden, MachineError
 from advisor.session import Session
+from executors.rag.faiss_store import FaissStore
 from executors.rag.fusion import judge_reranker, reciprocal_ranks
 from executors.rag.index import RagIndex, build_index
 from executors.rag.rerank import choose_reranker, milliseconds, open_reranker
@@ -110,17 +111,23 @@ def reranker(folder, session) -> Reranker:
 
 
 def test_it_puts_the_right_passage_first_and_is_then_used(reranker, index, questions) -> None:
-    plain = reciprocal_ranks(Retriever(index, EMBEDDER, "hybrid"), questions)
-    again = reciprocal_ranks(Retriever(index, EMBEDDER, "hybrid", reranker=reranker), questions)
+    plain = reciprocal_ranks(Retriever(FaissStore(index), EMBEDDER, "hybrid"), questions)
+    again = reciprocal_ranks(
+        Retriever(FaissStore(index), EMBEDDER, "hybrid", reranker=reranker), questions
+    )
     assert sum(again) / len(again) > 0.95 > sum(plain) / len(plain) + 0.2
-    judged = judge_reranker(index, EMBEDDER, "hybrid", reranker, questions, asked_for=False)
+    judged = judge_reranker(
+        FaissStore(index), EMBEDDER, "hybrid", reranker, questions, asked_for=False
+    )
     assert judged.used and judged.reason == "reranker-better" and judged.questions == 24
     assert judged.difference["low"] > 0
 
 
 def test_without_questions_it_is_used_only_when_asked_for(reranker, index) -> None:
     for asked_for in (True, False):
-        judged = judge_reranker(index, EMBEDDER, "hybrid", reranker, [], asked_for=asked_for)
+        judged = judge_reranker(
+            FaissStore(index), EMBEDDER, "hybrid", reranker, [], asked_for=asked_for
+        )
         assert judged.used is asked_for
 
 
@@ -131,7 +138,9 @@ def test_one_that_ranks_no_better_is_left_out(index, questions) -> None:
         def scores(self, question: str, passages) -> list[float]:
             return [0.5] * len(passages)  # a constant keeps the order it was given
 
-    judged = judge_reranker(index, EMBEDDER, "hybrid", Flat(), questions, asked_for=False)
+    judged = judge_reranker(
+        FaissStore(index), EMBEDDER, "hybrid", Flat(), questions, asked_for=False
+    )
     assert not judged.used and judged.reason == "reranker-no-gain"
     assert judged.difference["value"] == 0.0
 
@@ -148,19 +157,21 @@ def test_only_the_first_passages_are_read_and_nothing_is_lost(reranker) -> None:
             read.append(len(passages))
             return reranker.scores(question, passages)
 
-    plain = Retriever(many, EMBEDDER, "hybrid").find(["賞与は年何回？"])[0].hits
+    plain = Retriever(FaissStore(many), EMBEDDER, "hybrid").find(["賞与は年何回？"])[0].hits
     found = (
-        Retriever(many, EMBEDDER, "hybrid", reranker=Counting()).find(["賞与は年何回？"])[0].hits
+        Retriever(FaissStore(many), EMBEDDER, "hybrid", reranker=Counting())
+        .find(["賞与は年何回？"])[0]
+        .hits
     )
     assert read == [20]
-    assert {hit.row for hit in found} == {hit.row for hit in plain}
-    assert [hit.row for hit in found[20:]] == [hit.row for hit in plain[20:]]
+    assert {hit.id for hit in found} == {hit.id for hit in plain}
+    assert [hit.id for hit in found[20:]] == [hit.id for hit in plain[20:]]
     scores = [hit.score for hit in found]
     assert scores == sorted(scores, reverse=True) and min(scores) >= 0
 
 
 def test_its_time_is_measured(reranker, index) -> None:
-    found = Retriever(index, EMBEDDER, "hybrid").find(["賞与"])[0]
+    found = Retriever(FaissStore(index), EMBEDDER, "hybrid").find(["賞与"])[0]
     assert 0 < milliseconds(reranker, "賞与", found) < 60_000
 
 

@@ -1,21 +1,20 @@
-"""FAISS and Milvus find the same passages, filter before ranking, and follow the index."""
+"""FAISS and Milvus find the same, filter before ranking, tell nothing, and follow the index."""
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from importlib.util import find_spec
 
-import numpy as np
 import pytest
 from small_corpus import HashingEmbedder, document
 
 from advisor.errors import Forbidden
 from advisor.session import Session
+from executors.rag.faiss_store import FaissStore
 from executors.rag.filter import Filter
 from executors.rag.index import build_index
 from executors.rag.milvus import DRIFT, MilvusStore, connect, expression
-from executors.rag.retrieve import Retriever
-from executors.rag.stores import FaissStore, StoreRetriever, search
+from executors.rag.retrieve import Found, Retriever
 
 QUESTIONS = (
     "宿泊費の上限はいくら？",
@@ -29,6 +28,14 @@ NEEDS_MILVUS = pytest.mark.skipif(
     reason="the extra okakae[milvus] is not installed",
 )
 quiet = pytest.mark.filterwarnings("ignore")
+MODES = ("dense", "sparse", "hybrid", "rrf")
+FILTERS = (
+    None,
+    Filter(frozenset()),
+    Filter(frozenset({"hr"})),
+    Filter(frozenset({"hr"}), {"place": frozenset({"tokyo"})}),
+    Filter(frozenset({"board"}), {"place": frozenset({"nowhere"})}),
+)
 
 
 def built(documents):
@@ -46,56 +53,113 @@ def session(**more) -> Session:
 
 
 @pytest.fixture
-def milvus(handbook, tmp_path):
-    index = built(handbook)
-    client = connect(str(tmp_path / "m.db"), session())
-    store = MilvusStore(client, "okakae", tmp_path, index.facts)
+def papers(handbook):
+    """The handbook with some of its documents closed, and places to search within."""
+    closed = {"leave.md": {"hr"}, "hours.md": {"hr", "board"}, "parking.md": {"board"}}
+    long = document("long.md", "".join(f"第{n}条の届けは総務課へ出す。" for n in range(30)))
+    return [
+        replace(
+            paper,
+            groups=frozenset(closed.get(paper.id, ())),
+            metadata={"place": "tokyo" if number % 2 else "osaka"},
+        )
+        for number, paper in enumerate([long, *handbook])
+    ]
+
+
+def synced(index, folder) -> MilvusStore:
+    client = connect(str(folder / "m.db"), session())
+    store = MilvusStore(client, "okakae", folder, index.facts)
     store.sync(index, "v1")
+    return store
+
+
+@pytest.fixture
+def milvus(papers, tmp_path):
+    store = synced(built(papers), tmp_path)
     yield store
     store.close()
 
 
-def test_the_store_on_faiss_finds_what_the_retriever_finds(handbook) -> None:
-    index, embedder = built(handbook), HashingEmbedder()
-    found = search(FaissStore(index), embedder, QUESTIONS)
-    expected = Retriever(index, embedder, "hybrid").find(QUESTIONS)
-    for one, other in zip(found, expected, strict=True):
-        assert [index.row_of[i] for i, _ in one] == [hit.row for hit in other.hits]
-        assert np.allclose([s for _, s in one], [hit.score for hit in other.hits], atol=1e-5)
-    through = StoreRetriever(FaissStore(index), embedder, "hybrid").find(QUESTIONS)
-    for one, other in zip(through, expected, strict=True):
-        assert [hit.chunk for hit in one.hits] == [hit.chunk for hit in other.hits]
-        assert np.allclose(astuple(one.signals), astuple(other.signals), atol=1e-5)
+def assert_same(one: Found, other: Found) -> None:
+    """The same passages with the same figures; equal scores may stand in any order."""
+    ours, theirs = ({hit.id: hit for hit in found.hits} for found in (one, other))
+    assert ours.keys() == theirs.keys()
+    for id_, hit in ours.items():
+        assert hit.chunk == theirs[id_].chunk
+        figures = [(h.score, h.cosine, h.bm25) for h in (hit, theirs[id_])]
+        assert figures[0] == pytest.approx(figures[1], abs=1e-4)
+    assert one.rarity == pytest.approx(other.rarity, rel=1e-5)
+    assert astuple(one.signals) == pytest.approx(astuple(other.signals), abs=1e-4)
+    assert one.chunks == other.chunks
 
 
 @quiet
 @NEEDS_MILVUS
-@pytest.mark.parametrize("mode", ["dense", "sparse", "hybrid", "rrf"])
-def test_milvus_finds_the_same_with_the_same_scores(handbook, milvus, mode) -> None:
-    index, embedder = built(handbook), HashingEmbedder()
-    ours = search(FaissStore(index), embedder, QUESTIONS, mode)
-    theirs = search(milvus, embedder, QUESTIONS, mode)
+@pytest.mark.parametrize("mode", MODES)
+def test_milvus_finds_the_same_whoever_asks(papers, milvus, mode) -> None:
+    embedder, index = HashingEmbedder(), built(papers)
+    for where in FILTERS:
+        ours = Retriever(FaissStore(index), embedder, mode).find(QUESTIONS, where=where)
+        theirs = Retriever(milvus, embedder, mode).find(QUESTIONS, where=where)
+        for one, other in zip(ours, theirs, strict=True):
+            assert_same(one, other)
+
+
+@quiet
+@NEEDS_MILVUS
+def test_milvus_tells_nothing_of_what_is_forbidden(papers, milvus, tmp_path) -> None:
+    """Everything a stranger gets is what a collection of the open documents alone gives."""
+    stranger = Filter(frozenset())
+    (tmp_path / "open").mkdir()
+    alone = synced(built([p for p in papers if not p.groups]), tmp_path / "open")
+    ours, theirs = (
+        Retriever(store, HashingEmbedder(), "hybrid").find(QUESTIONS, where=stranger)
+        for store in (milvus, alone)
+    )
+    alone.close()
     for one, other in zip(ours, theirs, strict=True):
-        assert dict(one).keys() == dict(other).keys()
-        assert all(abs(score - dict(other)[id_]) < 1e-4 for id_, score in one)
-    ids = [id_ for id_, _ in ours[0]]
-    assert milvus.chunks(ids) == FaissStore(index).chunks(ids)
+        assert_same(one, other)
 
 
 @quiet
 @NEEDS_MILVUS
-def test_what_changed_is_written_and_what_went_is_gone_at_once(handbook, milvus, tmp_path) -> None:
+def test_where_more_is_allowed_than_is_sampled_the_sample_is_of_the_smallest_ids(
+    papers, milvus, monkeypatch
+) -> None:
+    monkeypatch.setattr("executors.rag.milvus_view.SAMPLE", 2)
+    view = milvus.within(Filter(frozenset({"hr"})))
+    ids = [chunk.id for p in papers if not p.groups or "hr" in p.groups
+           for chunk in milvus.document(p.id)]  # fmt: skip
+    assert [id_ for id_, _ in view._smallest] == sorted(ids)[:2]
+    assert view.n == len(ids)
+
+
+@pytest.mark.parametrize("kind", ["faiss", pytest.param("milvus", marks=[quiet, NEEDS_MILVUS])])
+def test_a_document_is_given_in_reading_order(papers, kind, request) -> None:
+    index = built(papers)
+    store = FaissStore(index) if kind == "faiss" else request.getfixturevalue("milvus")
+    expected = [chunk for chunk in index.chunks if chunk.doc_id == "long.md"]
+    assert len(expected) > 1 and store.document("long.md") == expected
+    assert store.document('nowhere".md') == []
+
+
+@quiet
+@NEEDS_MILVUS
+def test_what_changed_is_written_and_what_went_is_gone_at_once(papers, milvus, tmp_path) -> None:
     edited = document("books.md", "書籍は会社の所有とする。", title="書籍購入補助")
-    before, after = built(handbook), built([*handbook[:-1], edited])
+    before, after = built(papers), built([*papers[:-1], edited])
     drift = total_words(after) / total_words(before) - 1
     written, deleted = milvus.sync(after, "v2")
     assert deleted == 1 and written == (1 if abs(drift) <= DRIFT else len(after.ids))
     assert milvus.sync(after, "v2") == (0, 0)
-    ours = search(FaissStore(after), HashingEmbedder(), QUESTIONS)
-    theirs = search(milvus, HashingEmbedder(), QUESTIONS)
-    assert [dict(a).keys() for a in ours] == [dict(b).keys() for b in theirs]
+    stores = (FaissStore(after), milvus)
+    ours, theirs = (Retriever(s, HashingEmbedder(), "hybrid").find(QUESTIONS) for s in stores)
+    for one, other in zip(ours, theirs, strict=True):
+        assert {hit.id for hit in one.hits} == {hit.id for hit in other.hits}
     reopened = MilvusStore(milvus._client, "okakae", tmp_path, after.facts)
-    assert reopened.version == "v2" and reopened.idf("書籍") == milvus.idf("書籍")
+    again, now = (store.within(None).rarity(["書籍"]) for store in (reopened, milvus))
+    assert reopened.version == "v2" and again == now
 
 
 def test_a_filter_becomes_an_expression() -> None:
