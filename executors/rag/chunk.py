@@ -89,7 +89,7 @@ def chunk_document(
         overlap_tokens: how much of the end of a chunk is said again at the start of the next.
     """
     found: list[Chunk] = []
-    metadata = _metadata(document)
+    metadata = metadata_of(document)
     for (where, headings), group in groupby(document.sections, lambda s: (s.where, s.headings)):
         text = "\n\n".join(section.text for section in group if section.text.strip())
         if not text:
@@ -113,7 +113,7 @@ def chunk_document(
     return found
 
 
-def _metadata(document: Document) -> dict[str, str]:
+def metadata_of(document: Document) -> dict[str, str]:
     """What every document can be searched by; a record's own fields of these names win."""
     kind = PurePosixPath(document.source).suffix.lstrip(".").lower()
     general = {

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from advisor.errors import UsageError
 
-if TYPE_CHECKING:
-    from executors.rag.chunk import Chunk
+
+class Restricted(Protocol):
+    """A chunk or a document, as far as a filter looks at it."""
+
+    @property
+    def groups(self) -> frozenset[str]: ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,11 @@ class Filter:
     groups: frozenset[str] | None = None
     metadata: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def allows(self, chunk: Chunk) -> bool:
-        """Whether the chunk may be shown; a chunk without groups is open to everybody."""
-        if self.groups is not None and chunk.groups and not (chunk.groups & self.groups):
+    def allows(self, paper: Restricted) -> bool:
+        """Whether it may be shown; what has no groups is open to everybody."""
+        if self.groups is not None and paper.groups and not (paper.groups & self.groups):
             return False
-        return all(chunk.metadata.get(name) in values for name, values in self.metadata.items())
+        return all(paper.metadata.get(name) in values for name, values in self.metadata.items())
 
     def __hash__(self) -> int:
         return hash((self.groups, frozenset(self.metadata.items())))

@@ -206,7 +206,7 @@ def cut_documents(
                 document.id,
                 document.fingerprint,
                 document.digest,
-                tuple(sorted(getattr(document, "groups", ()))),
+                tuple(sorted(document.groups)),
                 document.language,
                 len(document.text),
                 any(is_instruction(chunk.text) for chunk in made),

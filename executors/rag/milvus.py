@@ -12,6 +12,7 @@ brings what changed since. Stored halves are written anew when the average lengt
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import OrderedDict
@@ -26,6 +27,7 @@ from executors.rag.chunk import Chunk
 from executors.rag.filter import Filter
 from executors.rag.index import IndexFacts, RagIndex
 from executors.rag.milvus_view import MilvusView
+from executors.rag.segment import chunk_line
 from executors.rag.sparse import K1, B
 from executors.rag.stores import BACKGROUND, Scored
 
@@ -110,12 +112,17 @@ class MilvusStore:
         lengths = _lengths(counts)
         average = float(lengths.mean())
         self._make(index.facts.dimension)
-        held = set(self._ids())
-        gone = sorted(held - set(index.ids))
+        held = dict(self._held())
+        gone = sorted(held.keys() - set(index.ids))
         # An interrupted sync is begun again: until the words are written, all is written anew.
         drifted = not self.average or abs(average / self.average - 1) > DRIFT
         drifted = drifted or self._version == ""
-        rows = [r for r, id_ in enumerate(index.ids) if drifted or id_ not in held]
+        digests = [content_digest(chunk) for chunk in index.chunks]
+        rows = [
+            row
+            for row, (id_, digest) in enumerate(zip(index.ids, digests, strict=True))
+            if drifted or held.get(id_) != digest
+        ]
         if drifted:
             self.average = average
         for word in counts.vocabulary:
@@ -208,17 +215,20 @@ class MilvusStore:
             raise RunError("milvus-row-missing", where=self._collection, n=len(missing))
         return held
 
-    def _ids(self) -> Iterator[int]:
-        """Every id, asked for by ranges: ids are digests, so ranges hold equally many."""
+    def _held(self) -> Iterator[tuple[int, int]]:
+        """Id and digest of every chunk; by ranges, as ids are digests: they hold equally many."""
         count = int(self._client.get_collection_stats(self._collection)["row_count"])
         ranges = count // _IN_A_RANGE + 1
         width = (1 << 63) // ranges + 1
         for low in range(0, 1 << 63, width):
             named = f"id >= {low} and id <= {min(low + width, 1 << 63) - 1}"
             rows = self._client.query(
-                self._collection, filter=named, output_fields=["id"], limit=4 * _IN_A_RANGE
+                self._collection,
+                filter=named,
+                output_fields=["id", "digest"],
+                limit=4 * _IN_A_RANGE,
             )
-            yield from (int(row["id"]) for row in rows)
+            yield from ((int(row["id"]), int(row["digest"])) for row in rows)
 
     def _make(self, dimension: int) -> None:
         from pymilvus import DataType
@@ -229,7 +239,8 @@ class MilvusStore:
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
         schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
-        schema.add_field("length", DataType.INT64)
+        for name in ("digest", "length"):
+            schema.add_field(name, DataType.INT64)
         for name in ("terms", "counts"):
             numbers = {"element_type": DataType.INT64, "max_capacity": _MOST_TERMS}
             schema.add_field(name, DataType.ARRAY, **numbers)
@@ -261,6 +272,7 @@ class MilvusStore:
             "length": int(lengths[row]),
             "terms": [number for number, _ in often],
             "counts": [count for _, count in often],
+            "digest": content_digest(chunk),
             "groups": sorted(chunk.groups),
             "metadata": [_pair(*item) for item in sorted(chunk.metadata.items())],
             "chunk": chunk.record(),
@@ -297,6 +309,11 @@ def expression(where: Filter | None) -> str:
         wanted = json.dumps([_pair(name, v) for v in sorted(values)], ensure_ascii=False)
         parts.append(f"array_contains_any(metadata, {wanted})")
     return " and ".join(parts)
+
+
+def content_digest(chunk: Chunk) -> int:
+    """63 bits of everything in a chunk: its id leaves out who may see it and its metadata."""
+    return int.from_bytes(hashlib.sha256(chunk_line(chunk)).digest()[:8], "big") >> 1
 
 
 def _pair(name: str, value: str) -> str:

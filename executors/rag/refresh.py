@@ -40,7 +40,10 @@ from executors.rag.store import (
 )
 from executors.rag.wanted import Wanted, read_again, wanted_of_changes, wanted_of_folder
 from executors.rag.words import needs_sudachi, words_by
+from knowledge.corpus.kinds import PERMISSIONS
 from knowledge.corpus.links import unique_documents, without_origins
+from knowledge.corpus.permissions import both
+from knowledge.corpus.permissions import load as load_permissions
 from knowledge.corpus.types import Document, KnownDocument, KnownFile, Problem
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OpenEmbedder = Callable[[], Embedder]
+Permit = Callable[[str, KnownDocument, KnownDocument], KnownDocument]
+"""Takes a file's path, a document as the file gave it, and the same under its id in the index."""
 _SAMPLE_CHARACTERS = 4000
 
 
@@ -163,7 +168,8 @@ def _refresh(
     elif root is not None:
         wanted = wanted_of_folder(root, known, seen, cache=cache, again=again)
         undone = _undone(known, wanted)
-    diff = _compare(catalogue, wanted, again)
+    permit = _permissions(catalogue, wanted, root, changes)
+    diff = _compare(catalogue, wanted, permit, again)
     if not diff.kept:
         raise RunError("corpus-empty", where=str(changes or root))
     documents, lost = _texts(diff, wanted, root, cache)
@@ -225,14 +231,44 @@ def _undone(known: Mapping[str, KnownFile], wanted: Wanted) -> set[str]:
     return {id_ for id_, _ in held - stays}
 
 
-def _compare(catalogue: Catalogue, wanted: Wanted, again: bool) -> _Diff:
+def _permissions(
+    catalogue: Catalogue, wanted: Wanted, root: Path | None, changes: Path | None
+) -> Permit:
+    """Gives a document of a file the groups that may see it now.
+
+    A folder of changes says nothing of the documents it does not hold: these keep their groups. Its
+    own must meet its permissions file and that of the data folder.
+
+    Raises:
+        RunError: the index is restricted, and neither folder says what is open.
+    """
+    folders = [folder for folder in (root, changes) if folder is not None and folder.exists()]
+    rules = [load_permissions(folder) for folder in folders]
+    if changes is not None and not (root and root.exists()):
+        restricted = any(entry.groups for _, entry in catalogue.documents.values())
+        if restricted and not (changes / PERMISSIONS).is_file():
+            raise RunError("refresh-permissions-gone", where=str(changes), path=str(root or "-"))
+    given = {path: {d.id for d in documents} for path, documents in wanted.fresh.items()}
+
+    def permit(path: str, document: KnownDocument, kept: KnownDocument) -> KnownDocument:
+        held = catalogue.documents.get(kept.id)
+        stays = changes is not None and document.id not in given.get(path, ())
+        if stays and held is not None:
+            return replace(kept, groups=frozenset(held[1].groups))
+        return replace(kept, groups=both(kept.groups, *(rule.of(kept) for rule in rules)))
+
+    return permit
+
+
+def _compare(catalogue: Catalogue, wanted: Wanted, permit: Permit, again: bool) -> _Diff:
     raw = [(path, d) for path, file in sorted(wanted.files.items()) for d in file.documents]
     paths = {id(document): path for path, document in raw}
     records = {id(document) for _, document in raw if document.record}
     named = without_origins([document for _, document in raw], records, defaultdict(list))
     final = unique_documents(named)
     cut = []
-    for document, kept in zip(named, final, strict=True):
+    for document, unique in zip(named, final, strict=True):
+        kept = permit(paths[id(document)], document, unique)
         held = catalogue.documents.get(kept.id)
         same = held is not None and (
             held[1].fingerprint == kept.fingerprint and held[1].groups == tuple(sorted(kept.groups))
@@ -263,7 +299,7 @@ def _texts(
         if text is None:
             lost[path] = Problem("unreadable-file", "error", "", {"why": "FileNotFoundError"})
             continue
-        found.append(replace(text, id=kept.id))
+        found.append(replace(text, id=kept.id, groups=kept.groups))
     return found, sorted(lost.items())
 
 

@@ -162,6 +162,17 @@ def test_what_changed_is_written_and_what_went_is_gone_at_once(papers, milvus, t
     assert reopened.version == "v2" and again == now
 
 
+@quiet
+@NEEDS_MILVUS
+def test_a_document_that_was_closed_is_closed_on_milvus_too(papers, milvus) -> None:
+    closed = [replace(p, groups=frozenset({"board"})) if p.id == "books.md" else p for p in papers]
+    stranger, asked = Filter(frozenset()), ["書籍は誰のもの？"]
+    retriever = Retriever(milvus, HashingEmbedder(), "hybrid")
+    assert "books.md" in {h.chunk.doc_id for h in retriever.find(asked, where=stranger)[0].hits}
+    assert milvus.sync(built(closed), "v2") == (1, 0)
+    assert "books.md" not in {h.chunk.doc_id for h in retriever.find(asked, where=stranger)[0].hits}
+
+
 def test_a_filter_becomes_an_expression() -> None:
     assert expression(None) == "" and expression(Filter()) == ""
     assert expression(Filter(frozenset())) == "(array_length(groups) == 0)"
