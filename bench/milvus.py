@@ -11,12 +11,13 @@ from typing import Any
 from advisor.session import Session
 from bench.machine import save
 from executors.evaluate.statistics import mean_interval
-from executors.rag.embed import choose, open_embedder
+from executors.rag.embedding import choose, open_embedder
 from executors.rag.executor import DEFAULTS, ram_bytes
-from executors.rag.faiss_store import FaissStore
-from executors.rag.index import build_index
-from executors.rag.milvus import MilvusStore, connect
-from executors.rag.retrieve import Retriever
+from executors.rag.index.build import build_index
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.milvus import MilvusStore
+from executors.rag.search.milvus_client import connect
+from executors.rag.search.retrieve import Retriever
 from knowledge.corpus.reading import read
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from executors.rag.policy import IndexPolicy
+    from executors.rag.index.policy import IndexPolicy
 
 DIMENSION, QUERIES, DEPTH = 384, 200, 10
 SEARCH_DEPTH = 100
@@ -108,7 +108,7 @@ def milliseconds(call: Callable[[int], Any], n: int = QUERIES) -> Record:
 
 def policies(n: int, graph_up_to: int) -> list[IndexPolicy]:
     """Every kind of index that makes sense at this size, whichever the policy would choose."""
-    from executors.rag.policy import HNSW_LINKS, IndexPolicy
+    from executors.rag.index.policy import HNSW_LINKS, IndexPolicy
 
     found = [IndexPolicy("flat", "IDMap2,Flat", 4 * DIMENSION * n, "index-exact")]
     if n >= LEAST_FOR_LISTS:
@@ -125,7 +125,7 @@ def dense(n: int, graph_up_to: int) -> list[Record]:
     """Building, size, recall and speed of every kind of index at `n` chunks."""
     import numpy as np
 
-    from executors.rag.index import make_faiss, prepare, search_faiss
+    from executors.rag.index.vectors import make_faiss, prepare, search_faiss
 
     matrix = clustered(n)
     queries = questions_near(matrix)
@@ -186,7 +186,7 @@ def sparse(n: int, graph_up_to: int) -> Record:
     """Building, size and speed of keyword search at `n` chunks; questions in the chunks' words."""
     import numpy as np
 
-    from executors.rag.sparse import SparseIndex, best_rows
+    from executors.rag.index.sparse import SparseIndex, best_rows
 
     chunks = zipf_words(n)
     rng = np.random.default_rng(8)
@@ -234,13 +234,14 @@ def whole(n: int, graph_up_to: int) -> Record:
     """A hybrid question from text to hits at `n` chunks, without the embedder."""
     import numpy as np
 
-    from executors.rag.chunk import Chunk
-    from executors.rag.faiss_store import FaissStore
-    from executors.rag.index import IndexFacts, RagIndex, make_faiss, prepare
-    from executors.rag.policy import index_policy
-    from executors.rag.retrieve import Retriever
-    from executors.rag.sparse import SparseIndex
-    from executors.rag.words import WORDS_BY_CHARACTERS
+    from executors.rag.chunking.chunk import Chunk
+    from executors.rag.chunking.words import WORDS_BY_CHARACTERS
+    from executors.rag.index.policy import index_policy
+    from executors.rag.index.rag_index import IndexFacts, RagIndex
+    from executors.rag.index.sparse import SparseIndex
+    from executors.rag.index.vectors import make_faiss, prepare
+    from executors.rag.search.faiss_store import FaissStore
+    from executors.rag.search.retrieve import Retriever
 
     matrix, words = clustered(n), zipf_words(n)
     near = questions_near(matrix)

@@ -20,12 +20,12 @@ from bench.machine import save
 from bench.shares import share
 from executors.base import Context, Generator, Message, Passage, Question, Reply
 from executors.evaluate.normalise import bare
-from executors.rag.embed import choose, open_embedder
-from executors.rag.faiss_store import FaissStore
-from executors.rag.index import build_index
-from executors.rag.prompt import grounded
-from executors.rag.retrieve import Retriever
-from executors.rag.system import RagSystem
+from executors.rag.answer.prompt import grounded
+from executors.rag.answer.system import RagSystem
+from executors.rag.embedding import choose, open_embedder
+from executors.rag.index.build import build_index
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.retrieve import Retriever
 from knowledge.catalog.texts import text
 from knowledge.corpus.reading import read
 

@@ -22,10 +22,10 @@ from bench.machine import save
 from bench.vectors import Kept
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.rag.executor import DEFAULTS
-from executors.rag.faiss_store import FaissStore
-from executors.rag.index import build_index
-from executors.rag.rerank import choose_reranker, open_reranker
-from executors.rag.retrieve import Mode, Retriever, distinct
+from executors.rag.index.build import build_index
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.rerank import choose_reranker, open_reranker
+from executors.rag.search.retrieve import Mode, Retriever, distinct
 from knowledge.corpus.reading import read
 
 SETS: Mapping[str, tuple[str, str]] = {

@@ -23,14 +23,15 @@ from bench.machine import save
 from bench.retrieval import SETS
 from bench.vectors import Kept
 from executors.evaluate.statistics import Interval, paired_difference
+from executors.rag.chunking.words import WORDS_BY_CHARACTERS, content_words, words_by
 from executors.rag.executor import DEFAULTS
-from executors.rag.faiss_store import FaissStore
-from executors.rag.fusion import reciprocal_ranks
-from executors.rag.index import RagIndex, build_index
-from executors.rag.retrieve import SPARSE_WEIGHT, Retriever
-from executors.rag.sparse import SparseIndex
-from executors.rag.tune import WEIGHTS, Setting, chosen_from
-from executors.rag.words import WORDS_BY_CHARACTERS, content_words, words_by
+from executors.rag.index.build import build_index
+from executors.rag.index.rag_index import RagIndex
+from executors.rag.index.sparse import SparseIndex
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.fusion import reciprocal_ranks
+from executors.rag.search.retrieve import SPARSE_WEIGHT, Retriever
+from executors.rag.search.tune import WEIGHTS, Setting, chosen_from
 from knowledge.corpus.reading import read
 from knowledge.corpus.types import Example
 

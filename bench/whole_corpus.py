@@ -22,7 +22,7 @@ from executors.generate import generate, inference, token_ids
 from executors.generator import LocalGenerator, load_for
 from executors.models import LoadedModel
 from executors.prefix import SharedPrefix
-from executors.rag.prompt import grounded
+from executors.rag.answer.prompt import grounded
 from executors.template import render_chat
 from knowledge.corpus.reading import read
 

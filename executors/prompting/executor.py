@@ -25,7 +25,7 @@ from executors.generator import generator_lacks, open_generator
 from executors.prompting.examples import choose_shots, open_to_all
 from executors.prompting.prompts import conversation
 from executors.prompting.whole_corpus import Paper, WholeCorpusSystem
-from executors.rag.chunk import metadata_of
+from executors.rag.chunking.chunk import metadata_of
 from executors.rundir import RunDir
 from knowledge.corpus.permissions import load as load_permissions
 from knowledge.corpus.types import Example, ExampleKind

@@ -11,9 +11,9 @@ from executors.base import Generation, Generator, Message, Passage, Question, Re
 from executors.evaluate.abstention import is_refusal
 from executors.generator import LocalGenerator
 from executors.prefix import SharedPrefix
-from executors.rag.cite import citations
-from executors.rag.filter import Filter
-from executors.rag.prompt import grounded
+from executors.rag.answer.cite import citations
+from executors.rag.answer.prompt import grounded
+from executors.rag.search.filter import Filter
 from knowledge.catalog.texts import text
 
 if TYPE_CHECKING:

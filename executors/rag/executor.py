@@ -18,18 +18,19 @@ from advisor.session import Session
 from advisor.types import Plan, Scalar
 from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
-from executors.rag.abstain import Threshold, calibrate, risk_coverage, weights_for
-from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
-from executors.rag.faiss_store import FaissStore
-from executors.rag.index import Embed, RagIndex, build_index, refuse_changed_embedder
-from executors.rag.journal import Journal, clear_journals
-from executors.rag.place import milvus_client, milvus_lacks, milvus_store, on_milvus
-from executors.rag.retrieve import Retriever
-from executors.rag.searching import design_search, open_search
-from executors.rag.spread import cluster, embed_spread, permit_cluster, wants_ray
-from executors.rag.store import index_bytes, open_index, save_index
-from executors.rag.stores import Store
-from executors.rag.system import RagSystem
+from executors.rag.answer.abstain import Threshold, calibrate, risk_coverage, weights_for
+from executors.rag.answer.system import RagSystem
+from executors.rag.embedding import choose, lacks, open_embedder, refuse_wrong_language
+from executors.rag.embedding.spread import cluster, embed_spread, permit_cluster, wants_ray
+from executors.rag.index.build import Embed, build_index
+from executors.rag.index.disk import index_bytes, open_index, save_index
+from executors.rag.index.journal import Journal, clear_journals
+from executors.rag.index.rag_index import RagIndex, refuse_changed_embedder
+from executors.rag.search.design import design_search, open_search
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.place import milvus_client, milvus_lacks, milvus_store, on_milvus
+from executors.rag.search.retrieve import Retriever
+from executors.rag.search.store import Store
 from executors.rundir import RunDir
 from knowledge.corpus.permissions import NOBODY
 from knowledge.corpus.permissions import load as load_permissions

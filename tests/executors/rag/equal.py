@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from executors.rag.embed import Embedder
-from executors.rag.faiss_store import FaissStore
-from executors.rag.index import RagIndex
-from executors.rag.retrieve import Retriever
-from executors.rag.words import content_words
+from executors.rag.chunking.words import content_words
+from executors.rag.embedding import Embedder
+from executors.rag.index.rag_index import RagIndex
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.retrieve import Retriever
 
 
 def differences(
