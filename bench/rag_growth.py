@@ -1,5 +1,5 @@
 """How searching grows: `python -m bench rag_growth [--sizes=1000,10000,100000] [--largest=1000000]
-[--graph-up-to=1000000]`.
+[--graph-up-to=1000000]`, or with `--training` what vectors for training inverted lists are worth.
 
 Vectors and words are made up: vectors in clusters (384 dimensions), words by Zipf's law, so that
 sizes can be had for which nobody here could embed texts. Recall is against exact search on 200
@@ -272,7 +272,40 @@ def whole(n: int, graph_up_to: int) -> Record:
     }
 
 
+def training(n: int, graph_up_to: int) -> list[Record]:
+    """Inverted lists trained on few vectors each and on as many as FAISS would take."""
+    import faiss
+    import numpy as np
+
+    from executors.rag.index import vectors
+
+    matrix = clustered(n)
+    queries = questions_near(matrix)
+    nearest = exact(matrix, queries)
+    (policy,) = (one for one in policies(n, 0) if one.kind == "ivf_sq8")
+    rows = []
+    faiss.omp_set_num_threads(1)
+    for most in (64, 256):
+        vectors._TRAINED_BY = most
+        used = time.process_time()
+        index = vectors.make_faiss(policy, matrix, np.arange(n))
+        cpu = time.process_time() - used
+        vectors.prepare(policy, index)
+        found = [index.search(queries[i : i + 1], DEPTH)[1][0].tolist() for i in range(QUERIES)]
+        hits = sum(len(a & set(b)) for a, b in zip(nearest, found, strict=True))
+        rows.append({
+            "factory": policy.factory,
+            "most_vectors_per_list": most,
+            "build_cpu_seconds": round(cpu, 2),
+            "recall@10": round(hits / (QUERIES * DEPTH), 4),
+        })  # fmt: skip
+    return rows
+
+
 PARTS: dict[str, Callable[[int, int], Any]] = {"dense": dense, "sparse": sparse, "whole": whole}
+
+
+CHILDREN = {**PARTS, "training": training}
 
 
 def in_child(part: str, n: int, graph_up_to: int) -> Any:
@@ -295,6 +328,10 @@ def main() -> None:
     largest = int(option("largest", "1000000", words))
     graph = int(option("graph-up-to", "1000000", words))
     machine = about_machine()
+    if "--training" in words:
+        figures = {str(n): in_child("training", n, 0) for n in sizes if n >= LEAST_FOR_LISTS}
+        print(save("rag_training", figures, machine))
+        return
     figures: Record = {"note": option("note", "", words), "sizes": {}}
     for n in [*sizes, *([largest] if largest else [])]:
         parts = ("dense",) if n == largest else tuple(PARTS)
@@ -307,7 +344,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        said = PARTS[sys.argv[2]](int(sys.argv[3]), int(sys.argv[4]))
+        said = CHILDREN[sys.argv[2]](int(sys.argv[3]), int(sys.argv[4]))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"figures": said, "peak_mib": round(peak)}))
     else:

@@ -84,8 +84,8 @@ class MilvusView:
         if number is None or not self._told:
             return 0 if number is None else store.frequency[number]
         if word not in self._frequency:
-            told = f"({self._told}) and array_contains(terms, {number})"
-            self._frequency[word] = store.count(told)
+            holds = f"array_contains(terms, {number})"
+            self._frequency[word] = store.count(all_of(self._told, holds))
         return self._frequency[word]
 
     def _stored(self, query: Mapping[int, float], ids: Sequence[int]) -> dict[int, float]:
@@ -124,11 +124,16 @@ class MilvusView:
         share = 1.25 * wanted / max(1, self.n)
         while True:
             top = min(_EVERY_ID, int(share * _EVERY_ID))
-            rows = self._store.query(f"({self._told}) and id <= {top}", "length")
+            rows = self._store.query(all_of(self._told, f"id<={top}"), "length")
             if len(rows) >= wanted or top == _EVERY_ID:
                 found = sorted((int(row["id"]), int(row["length"])) for row in rows)
                 return found[:wanted]
             share *= 2
+
+
+def all_of(*conditions: str) -> str:
+    """Every one of these expressions."""
+    return " and ".join(f"({condition})" for condition in conditions)
 
 
 def named(ids: Sequence[int]) -> str:
