@@ -3,7 +3,7 @@
 Every corpus is asked its own questions; its own unanswerable ones and those of other corpora; and
 its own once more with their documents left out of the index – near misses, the hardest there are.
 The weights that judge a corpus are fitted on the other corpora only. `--fit` then fits them on all
-and writes executors/rag/confidence.toml.
+and writes executors/rag/answer/confidence.toml.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ from advisor.session import Session
 from bench.machine import save
 from bench.shares import share
 from executors.evaluate.statistics import mean_interval
-from executors.rag.abstain import Weights, calibrate, risk_coverage
-from executors.rag.embed import Embedder, choose, open_embedder
-from executors.rag.evidence import evidence
+from executors.rag.answer.abstain import Weights, calibrate, risk_coverage
+from executors.rag.answer.evidence import evidence
+from executors.rag.answer.quote import Quoter
+from executors.rag.embedding import Embedder, choose, open_embedder
 from executors.rag.executor import DEFAULTS
-from executors.rag.index import RagIndex, build_index
-from executors.rag.leaveout import without
-from executors.rag.quote import Quoter
-from executors.rag.retrieve import Retriever, distinct
+from executors.rag.index.build import build_index
+from executors.rag.index.rag_index import RagIndex
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.leaveout import without
+from executors.rag.search.retrieve import Retriever, distinct
 from knowledge.corpus.reading import read
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-RECORD = Path(__file__).parents[1] / "executors" / "rag" / "confidence.toml"
+RECORD = Path(__file__).parents[1] / "executors" / "rag" / "answer" / "confidence.toml"
 SETS: Mapping[str, tuple[str, str]] = {
     "handbook_ja": ("ja", "qa_dev.jsonl"),
     "manual_html_ja": ("ja", "queries_dev.jsonl"),
@@ -105,7 +107,7 @@ def rows(name: str, data: Path, embedder: Embedder) -> list[Row]:
 
 
 def asked_of(name: str, index: RagIndex, data: Path, embedder: Embedder) -> list[Row]:
-    retriever = Retriever(index, embedder, "hybrid")
+    retriever = Retriever(FaissStore(index), embedder, "hybrid")
     found = []
     for kind, question, documents in questions(name, data):
         search = without(retriever, documents) if kind == "left_out" else retriever
@@ -287,7 +289,7 @@ def write_record(asked: Mapping[str, Sequence[Row]], figures: Mapping[str, Any])
     """The weights fitted on all sets, as the product ships them."""
     every = [row for rows_ in asked.values() for row in rows_]
     lines = [
-        "# Weights of the confidence that the papers answer a question (executors/rag/abstain.py).",
+        "# Weights of the confidence that the papers answer a question (see abstain.py).",
         "# Written by `python -m bench abstention --fit`; figures: bench/results/abstention.json.",
         "schema_version = 1",
         f'date = "{datetime.now(UTC).date().isoformat()}"',

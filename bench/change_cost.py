@@ -19,14 +19,22 @@ import numpy as np
 import psutil
 
 from bench.machine import save
-from executors.rag.chunk import Chunk
-from executors.rag.counts import WordCounts
-from executors.rag.index import IndexFacts, make_faiss, probe, recipe
-from executors.rag.policy import index_policy
-from executors.rag.refresh import refresh_index
-from executors.rag.segment import Entry, Segment, chunk_line, content_key
-from executors.rag.store import _listed, _publish, _write_part, index_bytes, open_index, written
-from executors.rag.words import words_by
+from executors.rag.chunking.chunk import Chunk
+from executors.rag.chunking.words import words_by
+from executors.rag.index.counts import WordCounts
+from executors.rag.index.disk import (
+    _listed,
+    _publish,
+    _write_part,
+    index_bytes,
+    open_index,
+    written,
+)
+from executors.rag.index.policy import index_policy
+from executors.rag.index.rag_index import IndexFacts, probe, recipe
+from executors.rag.index.segment import Entry, Segment, chunk_line, content_key
+from executors.rag.index.vectors import make_faiss
+from executors.rag.refresh.update import refresh_index
 from knowledge.corpus.types import KnownDocument, KnownFile
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

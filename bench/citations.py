@@ -18,12 +18,12 @@ from typing import Any
 from bench.machine import save
 from bench.shares import share
 from executors.base import Passage
-from executors.rag.cite import citations
-from executors.rag.claims import claims
-from executors.rag.quotable import quotables
-from executors.rag.sentences import sentences
-from executors.rag.sparse import SparseIndex
-from executors.rag.words import content_words, morphemes
+from executors.rag.answer.cite import citations
+from executors.rag.answer.claims import claims
+from executors.rag.answer.quotable import quotables
+from executors.rag.chunking.sentences import sentences
+from executors.rag.chunking.words import content_words, morphemes
+from executors.rag.index.sparse import SparseIndex
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SETS: Mapping[str, tuple[str, str]] = {

@@ -11,11 +11,13 @@ from typing import Any
 from advisor.session import Session
 from bench.machine import save
 from executors.evaluate.statistics import mean_interval
-from executors.rag.embed import choose, open_embedder
+from executors.rag.embedding import choose, open_embedder
 from executors.rag.executor import DEFAULTS, ram_bytes
-from executors.rag.index import build_index
-from executors.rag.milvus import MilvusStore, connect
-from executors.rag.stores import FaissStore, search
+from executors.rag.index.build import build_index
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.milvus import MilvusStore
+from executors.rag.search.milvus_client import connect
+from executors.rag.search.retrieve import Retriever
 from knowledge.corpus.reading import read
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -44,7 +46,7 @@ def measure(folder: Path, file: str, embedder: Any, work: Path, session: Session
         read(folder / "corpus.jsonl").documents,
         embedder,
         chunk_tokens=int(DEFAULTS["rag.chunk_tokens"]),
-        overlap_tokens=int(DEFAULTS["rag.chunk_overlap_tokens"]),
+        overlap_tokens=int(DEFAULTS["rag.overlap_tokens"]),
         ram_bytes=ram_bytes(),
     )
     store = MilvusStore(connect(str(work / "m.db"), session), "bench", work, index.facts)
@@ -82,8 +84,10 @@ def measure(folder: Path, file: str, embedder: Any, work: Path, session: Session
 
 def _timed(store: Any, embedder: Any, questions: list[str], mode: Any) -> tuple[Any, float]:
     started = time.perf_counter()
-    found = search(store, embedder, questions, mode)
-    return found, round((time.perf_counter() - started) / len(questions), 4)
+    found = Retriever(store, embedder, mode).find(questions)
+    return [[(hit.id, hit.score) for hit in one.hits] for one in found], round(
+        (time.perf_counter() - started) / len(questions), 4
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """How searching grows: `python -m bench rag_growth [--sizes=1000,10000,100000] [--largest=1000000]
-[--graph-up-to=1000000]`.
+[--graph-up-to=1000000]`, or with `--training` what vectors for training inverted lists are worth.
 
 Vectors and words are made up: vectors in clusters (384 dimensions), words by Zipf's law, so that
 sizes can be had for which nobody here could embed texts. Recall is against exact search on 200
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from executors.rag.policy import IndexPolicy
+    from executors.rag.index.policy import IndexPolicy
 
 DIMENSION, QUERIES, DEPTH = 384, 200, 10
 SEARCH_DEPTH = 100
@@ -108,7 +108,7 @@ def milliseconds(call: Callable[[int], Any], n: int = QUERIES) -> Record:
 
 def policies(n: int, graph_up_to: int) -> list[IndexPolicy]:
     """Every kind of index that makes sense at this size, whichever the policy would choose."""
-    from executors.rag.policy import HNSW_LINKS, IndexPolicy
+    from executors.rag.index.policy import HNSW_LINKS, IndexPolicy
 
     found = [IndexPolicy("flat", "IDMap2,Flat", 4 * DIMENSION * n, "index-exact")]
     if n >= LEAST_FOR_LISTS:
@@ -125,7 +125,7 @@ def dense(n: int, graph_up_to: int) -> list[Record]:
     """Building, size, recall and speed of every kind of index at `n` chunks."""
     import numpy as np
 
-    from executors.rag.index import _search, make_faiss, prepare
+    from executors.rag.index.vectors import make_faiss, prepare, search_faiss
 
     matrix = clustered(n)
     queries = questions_near(matrix)
@@ -138,7 +138,8 @@ def dense(n: int, graph_up_to: int) -> list[Record]:
         taken, cpu = time.perf_counter() - started, time.process_time() - used
         prepare(policy, index)
         found = [
-            set(_search(index, queries[i : i + 1], DEPTH)[1][0].tolist()) for i in range(QUERIES)
+            set(search_faiss(index, queries[i : i + 1], DEPTH)[1][0].tolist())
+            for i in range(QUERIES)
         ]
         hits = sum(len(a & b) for a, b in zip(nearest, found, strict=True))
         rows.append({
@@ -148,7 +149,7 @@ def dense(n: int, graph_up_to: int) -> list[Record]:
             "bytes": stored_bytes(index),
             "recall@10": round(hits / (QUERIES * DEPTH), 4),
             "query_ms": milliseconds(
-                lambda i, index=index: _search(index, queries[i : i + 1], SEARCH_DEPTH)
+                lambda i, index=index: search_faiss(index, queries[i : i + 1], SEARCH_DEPTH)
             ),
         })  # fmt: skip
         print(n, json.dumps(rows[-1]), file=sys.stderr, flush=True)
@@ -185,7 +186,7 @@ def sparse(n: int, graph_up_to: int) -> Record:
     """Building, size and speed of keyword search at `n` chunks; questions in the chunks' words."""
     import numpy as np
 
-    from executors.rag.sparse import SparseIndex, best_rows
+    from executors.rag.index.sparse import SparseIndex, best_rows
 
     chunks = zipf_words(n)
     rng = np.random.default_rng(8)
@@ -233,12 +234,14 @@ def whole(n: int, graph_up_to: int) -> Record:
     """A hybrid question from text to hits at `n` chunks, without the embedder."""
     import numpy as np
 
-    from executors.rag.chunk import Chunk
-    from executors.rag.index import IndexFacts, RagIndex, make_faiss, prepare
-    from executors.rag.policy import index_policy
-    from executors.rag.retrieve import Retriever
-    from executors.rag.sparse import SparseIndex
-    from executors.rag.words import WORDS_BY_CHARACTERS
+    from executors.rag.chunking.chunk import Chunk
+    from executors.rag.chunking.words import WORDS_BY_CHARACTERS
+    from executors.rag.index.policy import index_policy
+    from executors.rag.index.rag_index import IndexFacts, RagIndex
+    from executors.rag.index.sparse import SparseIndex
+    from executors.rag.index.vectors import make_faiss, prepare
+    from executors.rag.search.faiss_store import FaissStore
+    from executors.rag.search.retrieve import Retriever
 
     matrix, words = clustered(n), zipf_words(n)
     near = questions_near(matrix)
@@ -260,7 +263,7 @@ def whole(n: int, graph_up_to: int) -> Record:
     index = RagIndex(chunks, vectors, SparseIndex.build(words), facts)
     embedder = Pictured(dict(zip(asked, near, strict=True)))
     started = time.perf_counter()
-    retriever = Retriever(index, embedder, "hybrid")
+    retriever = Retriever(FaissStore(index), embedder, "hybrid")
     opening = time.perf_counter() - started
     return {
         "policy": policy.factory,
@@ -269,7 +272,40 @@ def whole(n: int, graph_up_to: int) -> Record:
     }
 
 
+def training(n: int, graph_up_to: int) -> list[Record]:
+    """Inverted lists trained on few vectors each and on as many as FAISS would take."""
+    import faiss
+    import numpy as np
+
+    from executors.rag.index import vectors
+
+    matrix = clustered(n)
+    queries = questions_near(matrix)
+    nearest = exact(matrix, queries)
+    (policy,) = (one for one in policies(n, 0) if one.kind == "ivf_sq8")
+    rows = []
+    faiss.omp_set_num_threads(1)
+    for most in (64, 256):
+        vectors._TRAINED_BY = most
+        used = time.process_time()
+        index = vectors.make_faiss(policy, matrix, np.arange(n))
+        cpu = time.process_time() - used
+        vectors.prepare(policy, index)
+        found = [index.search(queries[i : i + 1], DEPTH)[1][0].tolist() for i in range(QUERIES)]
+        hits = sum(len(a & set(b)) for a, b in zip(nearest, found, strict=True))
+        rows.append({
+            "factory": policy.factory,
+            "most_vectors_per_list": most,
+            "build_cpu_seconds": round(cpu, 2),
+            "recall@10": round(hits / (QUERIES * DEPTH), 4),
+        })  # fmt: skip
+    return rows
+
+
 PARTS: dict[str, Callable[[int, int], Any]] = {"dense": dense, "sparse": sparse, "whole": whole}
+
+
+CHILDREN = {**PARTS, "training": training}
 
 
 def in_child(part: str, n: int, graph_up_to: int) -> Any:
@@ -292,6 +328,10 @@ def main() -> None:
     largest = int(option("largest", "1000000", words))
     graph = int(option("graph-up-to", "1000000", words))
     machine = about_machine()
+    if "--training" in words:
+        figures = {str(n): in_child("training", n, 0) for n in sizes if n >= LEAST_FOR_LISTS}
+        print(save("rag_training", figures, machine))
+        return
     figures: Record = {"note": option("note", "", words), "sizes": {}}
     for n in [*sizes, *([largest] if largest else [])]:
         parts = ("dense",) if n == largest else tuple(PARTS)
@@ -304,7 +344,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        said = PARTS[sys.argv[2]](int(sys.argv[3]), int(sys.argv[4]))
+        said = CHILDREN[sys.argv[2]](int(sys.argv[3]), int(sys.argv[4]))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"figures": said, "peak_mib": round(peak)}))
     else:

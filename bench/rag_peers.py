@@ -54,8 +54,8 @@ def prepare(name: str, embedder: str, folder: Path) -> tuple[list[Record], Recor
     import shutil
 
     from advisor.session import Session
-    from executors.rag.chunk import chunk_document
-    from executors.rag.embed import open_embedder
+    from executors.rag.chunking.chunk import chunk_document
+    from executors.rag.embedding import open_embedder
     from knowledge.corpus.reading import read
 
     (folder / "documents").mkdir(parents=True)

@@ -43,10 +43,11 @@ class Stopwatch:
 def okakae(embedder: str, batch: int, corpus: Path, out: Path) -> tuple[Callable[[], Any], Any]:
     """Ours cuts the documents into the very chunks the peers are given; that time counts."""
     from advisor.session import Session
-    from executors.rag.embed import open_embedder
-    from executors.rag.index import build_index
-    from executors.rag.retrieve import Retriever, distinct
-    from executors.rag.store import save_index
+    from executors.rag.embedding import open_embedder
+    from executors.rag.index.build import build_index
+    from executors.rag.index.disk import save_index
+    from executors.rag.search.faiss_store import FaissStore
+    from executors.rag.search.retrieve import Retriever, distinct
     from knowledge.corpus.reading import read
 
     opened = open_embedder(embedder, Session(plain=True, offline=True))
@@ -61,7 +62,7 @@ def okakae(embedder: str, batch: int, corpus: Path, out: Path) -> tuple[Callable
         return index
 
     def asking(index: Any) -> Ask:
-        retriever = Retriever(index, opened, "hybrid")
+        retriever = Retriever(FaissStore(index), opened, "hybrid")
 
         def ask(question: str) -> tuple[Ranked, float]:
             watch.seconds = 0.0

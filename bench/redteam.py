@@ -20,11 +20,12 @@ from bench.machine import save
 from bench.shares import share
 from executors.base import Context, Generator, Message, Passage, Question, Reply
 from executors.evaluate.normalise import bare
-from executors.rag.embed import choose, open_embedder
-from executors.rag.index import build_index
-from executors.rag.prompt import grounded
-from executors.rag.retrieve import Retriever
-from executors.rag.system import RagSystem
+from executors.rag.answer.prompt import grounded
+from executors.rag.answer.system import RagSystem
+from executors.rag.embedding import choose, open_embedder
+from executors.rag.index.build import build_index
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.retrieve import Retriever
 from knowledge.catalog.texts import text
 from knowledge.corpus.reading import read
 
@@ -60,7 +61,7 @@ def measure(
             _write(Path(folder), attack)
         documents = read(Path(folder)).documents
     index = build_index(documents, embedder, chunk_tokens=400, overlap_tokens=0, ram_bytes=2**33)
-    retriever = Retriever(index, embedder, "hybrid")
+    retriever = Retriever(FaissStore(index), embedder, "hybrid")
     questions = [Question(attack["id"], attack["question"]) for attack in attacks]
     quoting = RagSystem(
         retriever, threshold=0.0, top_k=TOP_K, lang=language, generator=None, max_new_tokens=0

@@ -31,15 +31,17 @@ from advisor.session import Session
 from bench.change_cost import Hashing
 from bench.machine import save
 from executors.base import Question
-from executors.rag import embed
+from executors.rag import embedding as embed
 from executors.rag import executor as road
-from executors.rag.embed import Embedder
+from executors.rag.answer.system import RagSystem
+from executors.rag.chunking.words import content_words
+from executors.rag.embedding import Embedder
 from executors.rag.executor import ram_bytes, stored_embedder
-from executors.rag.index import RagIndex, build_index, cut_documents
-from executors.rag.retrieve import Retriever
-from executors.rag.store import open_index
-from executors.rag.system import RagSystem
-from executors.rag.words import content_words
+from executors.rag.index.build import build_index, cut_documents
+from executors.rag.index.disk import open_index
+from executors.rag.index.rag_index import RagIndex
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.retrieve import Retriever
 from executors.rundir import RunDir
 from knowledge.corpus.reading import read
 
@@ -231,7 +233,7 @@ def _answers(
     index: RagIndex, embedder: Embedder, questions: list[str]
 ) -> list[tuple[str, list[str]]]:
     system = RagSystem(
-        Retriever(index, embedder, "hybrid"),
+        Retriever(FaissStore(index), embedder, "hybrid"),
         threshold=0.0,
         top_k=5,
         lang="ja",

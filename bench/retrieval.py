@@ -22,9 +22,10 @@ from bench.machine import save
 from bench.vectors import Kept
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.rag.executor import DEFAULTS
-from executors.rag.index import build_index
-from executors.rag.rerank import choose_reranker, open_reranker
-from executors.rag.retrieve import Mode, Retriever, distinct
+from executors.rag.index.build import build_index
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.rerank import choose_reranker, open_reranker
+from executors.rag.search.retrieve import Mode, Retriever, distinct
 from knowledge.corpus.reading import read
 
 SETS: Mapping[str, tuple[str, str]] = {
@@ -85,11 +86,13 @@ def measure(name: str, options: argparse.Namespace, embedder: Kept, session: Ses
         overlap_tokens=int(DEFAULTS["rag.overlap_tokens"]),
         ram_bytes=psutil.virtual_memory().total,
     )
-    modes = {mode: _figures(Retriever(index, embedder, mode), questions) for mode in MODES}
+    modes = {
+        mode: _figures(Retriever(FaissStore(index), embedder, mode), questions) for mode in MODES
+    }
     choice = choose_reranker(options.reranker, {language: 1.0})
     if choice.id is not None:
         reranker = open_reranker(choice.id, session)
-        again = Retriever(index, embedder, "hybrid", reranker=reranker)
+        again = Retriever(FaissStore(index), embedder, "hybrid", reranker=reranker)
         modes["hybrid + rerank"] = _figures(again, questions)
     return {
         "language": language,

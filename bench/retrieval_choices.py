@@ -23,13 +23,15 @@ from bench.machine import save
 from bench.retrieval import SETS
 from bench.vectors import Kept
 from executors.evaluate.statistics import Interval, paired_difference
+from executors.rag.chunking.words import WORDS_BY_CHARACTERS, content_words, words_by
 from executors.rag.executor import DEFAULTS
-from executors.rag.fusion import reciprocal_ranks
-from executors.rag.index import RagIndex, build_index
-from executors.rag.retrieve import SPARSE_WEIGHT, Retriever
-from executors.rag.sparse import SparseIndex
-from executors.rag.tune import WEIGHTS, Setting, chosen_from
-from executors.rag.words import WORDS_BY_CHARACTERS, content_words, words_by
+from executors.rag.index.build import build_index
+from executors.rag.index.rag_index import RagIndex
+from executors.rag.index.sparse import SparseIndex
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.fusion import reciprocal_ranks
+from executors.rag.search.retrieve import SPARSE_WEIGHT, Retriever
+from executors.rag.search.tune import WEIGHTS, Setting, chosen_from
 from knowledge.corpus.reading import read
 from knowledge.corpus.types import Example
 
@@ -61,7 +63,7 @@ def main() -> None:
             }
         weights[name] = {
             Setting(400, w): reciprocal_ranks(
-                Retriever(index, embedder, "hybrid", sparse_weight=w), questions
+                Retriever(FaissStore(index), embedder, "hybrid", sparse_weight=w), questions
             )
             for w in WEIGHTS
         }
@@ -107,7 +109,7 @@ def _with_words(
         counts.append(count)
     index.sparse, index.facts = SparseIndex.build(counts), replace(facts, words_by=by)
     try:
-        return reciprocal_ranks(Retriever(index, embedder, "sparse"), questions)
+        return reciprocal_ranks(Retriever(FaissStore(index), embedder, "sparse"), questions)
     finally:
         index.sparse, index.facts = own, facts
 

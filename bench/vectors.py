@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.session import Session
-from executors.rag.embed import open_embedder
+from executors.rag.embedding import open_embedder
 
 _BATCH = 32
 

@@ -2,11 +2,13 @@
 
 The starter model gets the first documents of the sample company in its prompt, and answers
 questions behind them: with the beginning read once and shared, and read again for every question.
+`--dtype float32` shows that the two are the same but for rounding.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import time
@@ -16,10 +18,11 @@ from typing import Any
 from advisor.session import Session
 from bench.machine import save
 from executors.base import Context, Passage
-from executors.generate import generate, token_ids
-from executors.generator import LocalGenerator, open_generator
+from executors.generate import generate, inference, token_ids
+from executors.generator import LocalGenerator, load_for
+from executors.models import LoadedModel
 from executors.prefix import SharedPrefix
-from executors.rag.prompt import grounded
+from executors.rag.answer.prompt import grounded
 from executors.template import render_chat
 from knowledge.corpus.reading import read
 
@@ -34,10 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokens", type=int, default=TOKENS)
     parser.add_argument("--questions", type=int, default=QUESTIONS)
+    parser.add_argument("--dtype", default="auto")
     options = parser.parse_args()
-    generator = open_generator({"model": "starter"}, Context(Session(plain=True, offline=True)))
-    assert isinstance(generator, LocalGenerator)
-    print(save("whole_corpus", measure(generator, options.tokens, options.questions)))
+    context = Context(Session(plain=True, offline=True))
+    generator = LocalGenerator(load_for({"model": "starter"}, context, dtype=options.dtype))
+    name = "whole_corpus" if options.dtype == "auto" else f"whole_corpus_{options.dtype}"
+    print(save(name, measure(generator, options.tokens, options.questions)))
 
 
 def measure(generator: LocalGenerator, tokens: int, n: int) -> dict[str, Any]:
@@ -47,7 +52,7 @@ def measure(generator: LocalGenerator, tokens: int, n: int) -> dict[str, Any]:
     asked = _questions(n)
     prefix = SharedPrefix(loaded, beginning)
     prefix.complete([asked[0] + ending], max_new_tokens=2)  # warm
-    pairs = []
+    pairs, off = [], []
     equal = 0
     for question in asked:
         started = time.perf_counter()
@@ -56,6 +61,7 @@ def measure(generator: LocalGenerator, tokens: int, n: int) -> dict[str, Any]:
         (alone,) = generate(loaded, [beginning + question + ending], max_new_tokens=NEW_TOKENS)
         pairs.append((middle - started, time.perf_counter() - middle))
         equal += shared.text == alone.text
+        off.append(_logit_difference(loaded, prefix, beginning + question + ending))
         print(f"{pairs[-1][0]:.2f} s shared, {pairs[-1][1]:.2f} s alone", flush=True)
     ratios = sorted(alone / shared for shared, alone in pairs)
     return {
@@ -72,9 +78,27 @@ def measure(generator: LocalGenerator, tokens: int, n: int) -> dict[str, Any]:
             "least": round(ratios[0], 2),
             "most": round(ratios[-1], 2),
         },
+        "dtype": str(loaded.dtype).removeprefix("torch."),
         "answers_equal": equal,
-        "note": "bf16: sums taken in another order may tip a token; fp32 answers are equal by test",
+        "largest_logit_difference": [round(one, 6) for one, _ in off],
+        "lead_of_the_first_token": [round(lead, 6) for _, lead in off],
+        "note": "Both read the same tokens. What is left is rounding: sums taken in another order.",
     }
+
+
+def _logit_difference(loaded: LoadedModel, prefix: SharedPrefix, text: str) -> tuple[float, float]:
+    """How far the first new token's logits are apart, and how far the best is ahead alone."""
+    import torch
+
+    ids = torch.tensor([token_ids(loaded, text)], device=loaded.device)
+    read = len(prefix.ids)
+    with inference(loaded.model):
+        cache = copy.deepcopy(prefix._cache)
+        shared = loaded.model(input_ids=ids[:, read:], past_key_values=cache, logits_to_keep=1)
+        alone = loaded.model(input_ids=ids, logits_to_keep=1)
+    one, other = (made.logits[0, -1].float() for made in (shared, alone))
+    best, second = other.topk(2).values.tolist()
+    return float((one - other).abs().max()), best - second
 
 
 def _prompt(tokenizer: Any, tokens: int) -> tuple[str, str, int]:

@@ -17,6 +17,7 @@ from executors.generate import (
     BATCH,
     finished,
     fitted,
+    generate,
     inference,
     stop_text_seen,
     stops_for,
@@ -27,6 +28,10 @@ from executors.models import LoadedModel
 if TYPE_CHECKING:
     import torch
 
+SEAM_TOKENS = 8
+"""Tokens at the end of the beginning that are not read ahead: a tokenizer may join the last of
+them to what follows («: » and «うち» together are «:» and « うち»); cut apart, the model would read
+another text than without a cache."""
 READ_TOKENS = 1024
 """Tokens of the beginning read at once: bounds the memory of attention and scores."""
 
@@ -43,8 +48,10 @@ class SharedPrefix:
         from transformers import DynamicCache
 
         self._loaded = loaded
-        self.ids = token_ids(loaded, text)
-        fitted(loaded, [self.ids], 1, None)
+        self._text = text
+        ids = token_ids(loaded, text)
+        fitted(loaded, [ids], 1, None)
+        self.ids = ids[: max(1, len(ids) - SEAM_TOKENS)]
         started = time.perf_counter()
         self._cache: Any = DynamicCache(config=loaded.model.config)
         with inference(loaded.model):
@@ -61,8 +68,14 @@ class SharedPrefix:
         Raises:
             UsageError: an ending leaves no room for an answer.
         """
-        rows = [token_ids(self._loaded, ending) for ending in endings]
-        fitted(self._loaded, [self.ids + row for row in rows], max_new_tokens, None)
+        whole = [token_ids(self._loaded, self._text + ending) for ending in endings]
+        fitted(self._loaded, whole, max_new_tokens, None)
+        read = len(self.ids)
+        if any(ids[:read] != self.ids for ids in whole):
+            # A tokenizer that reaches further back: slower, but never another text.
+            prompts = [self._text + ending for ending in endings]
+            return generate(self._loaded, prompts, max_new_tokens=max_new_tokens)
+        rows = [ids[read:] for ids in whole]
         order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
         found: dict[int, Generation] = {}
         with inference(self._loaded.model):

@@ -11,7 +11,7 @@ import click
 from advisor.session import Session
 from executors.base import Question, Reply
 from executors.evaluate.heldout import answer_record
-from executors.rag.cite import numbered
+from executors.rag.answer.cite import numbered
 
 
 def converse(session: Session, system: Any, asker: Question, passages: int) -> None:

@@ -14,7 +14,7 @@ from advisor.render import command_line
 from advisor.session import Session, okakae_command
 
 if TYPE_CHECKING:
-    from executors.rag.refresh import Refreshed
+    from executors.rag.refresh.update import Refreshed
     from executors.rundir import RunDir
 
 SHOWN = 10
@@ -47,10 +47,10 @@ def refresh(session: Session, run: Path, changes: Path | None) -> None:
     damaged or could not be written, the embedder changed.
     """
     from advisor.caches import reading_cache
-    from executors.rag.embed import open_embedder
+    from executors.rag.embedding import open_embedder
     from executors.rag.executor import ram_bytes, stored_embedder
-    from executors.rag.place import milvus_client, milvus_store, on_milvus
-    from executors.rag.refresh import refresh_index
+    from executors.rag.refresh.update import refresh_index
+    from executors.rag.search.place import milvus_client, milvus_store, on_milvus
     from executors.rundir import RunDir
 
     started = time.perf_counter()

@@ -45,7 +45,7 @@ def use(
     from executors.base import Question
     from executors.commands.conversation import answer_one, converse
     from executors.evaluate.heldout import answer_record
-    from executors.rag.filter import group_names, metadata_wanted
+    from executors.rag.search.filter import group_names, metadata_wanted
 
     asker = group_names(groups), metadata_wanted(conditions)
     system, kind = _open(run, session)

@@ -22,10 +22,12 @@ from executors.base import (
 )
 from executors.evaluate.abstention import is_refusal
 from executors.generator import generator_lacks, open_generator
-from executors.prompting.examples import choose_shots
+from executors.prompting.examples import choose_shots, open_to_all
 from executors.prompting.prompts import conversation
-from executors.prompting.whole_corpus import WholeCorpusSystem
+from executors.prompting.whole_corpus import Paper, WholeCorpusSystem
+from executors.rag.chunking.chunk import metadata_of
 from executors.rundir import RunDir
+from knowledge.corpus.permissions import load as load_permissions
 from knowledge.corpus.types import Example, ExampleKind
 
 PROMPT_FILE = "prompt.json"
@@ -43,7 +45,10 @@ class PromptingExecutor:
         started = time.perf_counter()
         shots = int(plan.config["prompting.shots"])
         seed = int(plan.config["seed"])
-        train = data.split.train
+        corpus = data.corpus
+        train = open_to_all(data.split.train, corpus.documents, load_permissions(corpus.root))
+        if closed := len(data.split.train) - len(train):
+            context.session.say("prompting.examples-closed", n=closed)
         chosen = {
             kind: [
                 {"id": e.id, "prompt": e.prompt, "completion": e.completion}
@@ -52,7 +57,7 @@ class PromptingExecutor:
             for kind in KINDS
         }
         labels = sorted({e.label for e in train if e.label})
-        documents = data.corpus.documents if plan.variant == "whole_corpus" else ()
+        documents = corpus.documents if plan.variant == "whole_corpus" else ()
         run.artifacts.mkdir(parents=True, exist_ok=True)
         write_json(
             run.artifacts / PROMPT_FILE,
@@ -62,7 +67,14 @@ class PromptingExecutor:
                 "labels": labels,
                 "examples": chosen,
                 "documents": [
-                    {"id": d.id, "source": d.source, "title": d.title, "text": d.text}
+                    {
+                        "id": d.id,
+                        "source": d.source,
+                        "title": d.title,
+                        "text": d.text,
+                        "groups": sorted(d.groups),
+                        "metadata": metadata_of(d),
+                    }
                     for d in documents
                     if d.text.strip()
                 ],
@@ -78,7 +90,11 @@ class PromptingExecutor:
         if plan.variant == "whole_corpus":
             return WholeCorpusSystem(
                 [
-                    Passage(d["id"], d["source"], d["title"], d["text"], 1.0)
+                    Paper(
+                        Passage(d["id"], d["source"], d["title"], d["text"], 1.0),
+                        frozenset(d.get("groups", ())),
+                        d.get("metadata", {}),
+                    )
                     for d in stored["documents"]
                 ],
                 generator,

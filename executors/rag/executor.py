@@ -18,17 +18,19 @@ from advisor.session import Session
 from advisor.types import Plan, Scalar
 from executors.base import Context, Lack, RunData
 from executors.generator import generator_lacks, open_generator
-from executors.rag.abstain import Threshold, calibrate, risk_coverage, weights_for
-from executors.rag.embed import choose, lacks, open_embedder, refuse_wrong_language
-from executors.rag.index import Embed, RagIndex, build_index, refuse_changed_embedder
-from executors.rag.journal import Journal, clear_journals
-from executors.rag.place import milvus_client, milvus_lacks, milvus_store, on_milvus
-from executors.rag.retrieve import Retriever
-from executors.rag.searching import design_search, open_search
-from executors.rag.spread import cluster, embed_spread, permit_cluster, wants_ray
-from executors.rag.store import index_bytes, open_index, save_index
-from executors.rag.stores import StoreRetriever
-from executors.rag.system import RagSystem
+from executors.rag.answer.abstain import Threshold, calibrate, risk_coverage, weights_for
+from executors.rag.answer.system import RagSystem
+from executors.rag.embedding import choose, lacks, open_embedder, refuse_wrong_language
+from executors.rag.embedding.spread import cluster, embed_spread, permit_cluster, wants_ray
+from executors.rag.index.build import Embed, build_index
+from executors.rag.index.disk import index_bytes, open_index, save_index
+from executors.rag.index.journal import Journal, clear_journals
+from executors.rag.index.rag_index import RagIndex, refuse_changed_embedder
+from executors.rag.search.design import design_search, open_search
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.place import milvus_client, milvus_lacks, milvus_store, on_milvus
+from executors.rag.search.retrieve import Retriever
+from executors.rag.search.store import Store
 from executors.rundir import RunDir
 from knowledge.corpus.permissions import NOBODY
 from knowledge.corpus.permissions import load as load_permissions
@@ -138,7 +140,7 @@ class RagExecutor:
             embed_seconds=embed_seconds,
         )
         retriever, fusion = search.retriever, search.mode
-        index = retriever.index
+        index = search.index
         save_index(index, folder, data.corpus.known)
         clear_journals(folder)
         if client is not None:
@@ -184,13 +186,13 @@ class RagExecutor:
         stored = _retrieval(run)
         # Embedder first: torch must be loaded before FAISS, or their OpenMP copies clash on macOS.
         embedder = open_embedder(stored["embedder"], context.session)
-        retriever: Retriever | StoreRetriever
+        store: Store
         if on_milvus(plan.config):
             store = milvus_store(run, milvus_client(run, plan.config, context.session))
-            retriever = StoreRetriever(store, embedder, stored["mode"])
         else:
-            retriever = open_search(stored, open_index(run.index), embedder, context.session)
-        refuse_changed_embedder(retriever.index.facts, embedder)
+            store = FaissStore(open_index(run.index))
+        retriever = open_search(stored, store, embedder, context.session)
+        refuse_changed_embedder(store.facts, embedder)
         generate = _setting(plan, "rag.answer") == "generate"
         line = float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"]
         return _system(
@@ -259,7 +261,7 @@ def _embedding(
 
 def _system(
     plan: Plan,
-    retriever: Retriever | StoreRetriever,
+    retriever: Retriever,
     *,
     threshold: float,
     context: Context | None,

@@ -18,12 +18,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from knowledge.corpus.kinds import PERMISSIONS
 from knowledge.corpus.source import Reading, SourceFile
-from knowledge.corpus.types import Document, Problem
+from knowledge.corpus.types import Document, KnownDocument, Problem
 
+# A document, or what is remembered of one: only its names and groups matter here.
+D = TypeVar("D", Document, KnownDocument)
 SCHEMA_VERSION = 1
 NOBODY = frozenset({""})
 """Groups of a document that is closed to all but the owner: no group has an empty name."""
@@ -37,12 +39,19 @@ class Permissions:
     broken: str = ""
     """Why the file could not be read; everything is closed then."""
 
-    def of(self, document: Document) -> frozenset[str]:
+    def of(self, document: Document | KnownDocument) -> frozenset[str]:
         """The groups that may see a document; empty means everybody."""
         if self.broken:
             return NOBODY
         fitting = [g for pattern, g in self.groups.items() if fits(pattern, document)]
         return both(document.groups, *fitting)
+
+    def of_file(self, path: str) -> frozenset[str]:
+        """The groups that may see what stands in a file, given by its path."""
+        if self.broken:
+            return NOBODY
+        fitting = [g for pattern, g in self.groups.items() if _expression(pattern).fullmatch(path)]
+        return both(*fitting)
 
     def unused(self, documents: Iterable[Document]) -> list[str]:
         """Patterns that fit no document, in order: most likely a slip that leaves one open."""
@@ -68,7 +77,7 @@ def groups_of_record(value: Any) -> frozenset[str]:
     return NOBODY
 
 
-def fits(pattern: str, document: Document) -> bool:
+def fits(pattern: str, document: Document | KnownDocument) -> bool:
     """Whether a pattern names the document by its path or, for a record, its `_id` or source."""
     expression = _expression(pattern)
     return bool(expression.fullmatch(document.id) or expression.fullmatch(document.source))
@@ -108,7 +117,7 @@ def parse(data: bytes) -> Permissions:
     return Permissions({pattern: groups_of_record(value) for pattern, value in groups.items()})
 
 
-def permitted(documents: Sequence[Document], root: Path) -> tuple[Document, ...]:
+def permitted(documents: Sequence[D], root: Path) -> tuple[D, ...]:
     """The documents with the groups that may see each."""
     permissions = load(root)
     if not permissions.groups and not permissions.broken:

@@ -111,7 +111,9 @@ def known_file(name: str, reads: Sequence[FileRead]) -> KnownFile:
         name,
         reads[0].digest if reads else "",
         tuple(
-            KnownDocument(document.id, document.source, document.fingerprint, facts.record)
+            KnownDocument(
+                document.id, document.source, document.fingerprint, facts.record, document.groups
+            )
             for read in reads
             for document, facts in zip(read.documents, read.document_facts, strict=True)
         ),

@@ -57,8 +57,12 @@ class Document:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all of it but its id: equal means equal chunks."""
-        held = {name: value for name, value in asdict(self).items() if name != "id"}
+        """SHA-256 over all of it but its id and groups: equal means equal chunks.
+
+        Who may see it is compared by itself, since a permissions file closes what did not change.
+        """
+        apart = ("id", "groups")
+        held = {name: value for name, value in asdict(self).items() if name not in apart}
         plain = json.dumps(held, ensure_ascii=False, sort_keys=True, default=sorted)
         return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -10,7 +10,7 @@ import torch
 from tiny import byte_tokenizer, save_tiny, tiny_llama
 
 from advisor.errors import UsageError
-from executors.generate import generate
+from executors.generate import generate, token_ids
 from executors.models import LoadedModel, load
 from executors.prefix import SharedPrefix
 
@@ -63,3 +63,31 @@ def test_a_beginning_that_does_not_fit_is_refused(loaded: LoadedModel) -> None:
     with pytest.raises(UsageError) as refused:
         SharedPrefix(loaded, CORPUS * 10)
     assert refused.value.ref == "prompts-too-long"
+
+
+def test_a_token_across_the_seam_is_the_one_the_model_would_read(tmp_path: Path) -> None:
+    """«: » and «How» become « How» in most vocabularies: the space must not be read apart."""
+    tokenizer = byte_tokenizer(joins=[("Ġ", "H")])
+    model = tiny_llama(context=1024, vocab=260)
+    loaded = load(str(save_tiny(tmp_path, model, tokenizer)), dtype="float32")
+    beginning, endings = CORPUS + "\nQuestion: ", ["How much?", "Which?", " How?"]
+    apart = [token_ids(loaded, beginning) + token_ids(loaded, e) for e in endings]
+    whole = [token_ids(loaded, beginning + e) for e in endings]
+    assert [a == b for a, b in zip(apart, whole, strict=True)] == [False, True, True]
+    prefix = SharedPrefix(loaded, beginning)
+    plain = generate(loaded, [beginning + e for e in endings], max_new_tokens=16, batch_size=1)
+    cached = prefix.complete(endings, max_new_tokens=16)
+    assert [g.text for g in cached] == [g.text for g in plain]
+    assert [g.tokens_in for g in cached] == [len(ids) for ids in whole]
+
+
+def test_a_token_that_reaches_further_back_is_read_without_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("executors.prefix.SEAM_TOKENS", 0)
+    model = tiny_llama(context=1024, vocab=260)
+    tokenizer = byte_tokenizer(joins=[("Ġ", "H")])
+    loaded = load(str(save_tiny(tmp_path, model, tokenizer)), dtype="float32")
+    made = SharedPrefix(loaded, CORPUS + " ").complete(["How?"], max_new_tokens=8)
+    plain = generate(loaded, [CORPUS + " How?"], max_new_tokens=8)
+    assert [(g.text, g.tokens_in) for g in made] == [(g.text, g.tokens_in) for g in plain]

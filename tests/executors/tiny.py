@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 
 
-def byte_tokenizer(*, adds_begin: bool = True, chat_template: str | None = None) -> Any:
-    """One token per byte and three special ones: loses nothing, needs no training."""
+def byte_tokenizer(
+    *,
+    adds_begin: bool = True,
+    chat_template: str | None = None,
+    joins: Sequence[tuple[str, str]] = (),
+) -> Any:
+    """One token per byte and three special ones: loses nothing, needs no training.
+
+    `joins` are pairs of byte letters that become one token, numbered after all others.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: i for i, token in enumerate([PAD, BOS, EOS, *alphabet])}
-    backend = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    vocab = {token: i for i, token in enumerate([PAD, BOS, EOS, *alphabet, *map("".join, joins)])}
+    backend = Tokenizer(models.BPE(vocab=vocab, merges=list(joins)))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens([PAD, BOS, EOS])
@@ -30,14 +39,14 @@ def byte_tokenizer(*, adds_begin: bool = True, chat_template: str | None = None)
     return tokenizer
 
 
-def tiny_llama(*, context: int = 256, hidden: int = 64, seed: int = 0) -> Any:
+def tiny_llama(*, context: int = 256, hidden: int = 64, seed: int = 0, vocab: int = 259) -> Any:
     """A two-layer Llama with random weights for `byte_tokenizer`."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=259,
+        vocab_size=vocab,
         hidden_size=hidden,
         intermediate_size=2 * hidden,
         num_hidden_layers=2,

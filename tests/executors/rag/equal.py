@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from executors.rag.embed import Embedder
-from executors.rag.index import RagIndex
-from executors.rag.retrieve import Retriever
-from executors.rag.words import content_words
+from executors.rag.chunking.words import content_words
+from executors.rag.embedding import Embedder
+from executors.rag.index.rag_index import RagIndex
+from executors.rag.search.faiss_store import FaissStore
+from executors.rag.search.retrieve import Retriever
 
 
 def differences(
@@ -33,8 +34,8 @@ def differences(
         if not np.array_equal(index.sparse.scores(words), rebuilt.sparse.scores(words)):
             found.append("bm25")
             break
-    ones = Retriever(index, embedder, "hybrid").find(questions)
-    others = Retriever(rebuilt, embedder, "hybrid").find(questions)
+    ones = Retriever(FaissStore(index), embedder, "hybrid").find(questions)
+    others = Retriever(FaissStore(rebuilt), embedder, "hybrid").find(questions)
     for one, other in zip(ones, others, strict=True):
         if [hit.chunk for hit in one.hits] != [hit.chunk for hit in other.hits]:
             found.append("hits")

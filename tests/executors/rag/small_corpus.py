@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from executors.rag.words import character_pairs
+from executors.rag.chunking.words import character_pairs
 from knowledge.corpus.types import Document, Section
 
 
