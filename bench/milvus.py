@@ -29,11 +29,12 @@ def main() -> None:
     session = Session(plain=True, offline=True)
     embedder = open_embedder(choose("starter").id, session)
     work = Path("runs") / "bench-milvus"
+    shutil.rmtree(work, ignore_errors=True)
     figures = {}
     for name, file in SETS.items():
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        figures[name] = measure(SHARED / name, file, embedder, work, session)
+        # A folder each: the server in this process keeps the files of the first one open.
+        (work / name).mkdir(parents=True)
+        figures[name] = measure(SHARED / name, file, embedder, work / name, session)
         print(name, json.dumps(figures[name]), flush=True)
     shutil.rmtree(work, ignore_errors=True)
     print(save("milvus", {"embedder": embedder.id, "sets": figures}))

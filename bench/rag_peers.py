@@ -63,7 +63,7 @@ def prepare(name: str, embedder: str, folder: Path) -> tuple[list[Record], Recor
     opened = open_embedder(embedder, Session(plain=True, offline=True))
     settings = {
         "chunk_tokens": min(int(DEFAULTS["rag.chunk_tokens"]), opened.max_tokens),
-        "overlap_tokens": int(DEFAULTS["rag.chunk_overlap_tokens"]),
+        "overlap_tokens": int(DEFAULTS["rag.overlap_tokens"]),
     }
     documents = read(folder / "documents" / "corpus.jsonl", workers=0).documents
     chunks = [

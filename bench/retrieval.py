@@ -110,21 +110,13 @@ def measure(name: str, options: argparse.Namespace, embedder: Kept, session: Ses
 
 
 def pooled(sets: Mapping[str, Record]) -> Record:
-    """By language and in all: hybrid minus each leg.
-
-    `fusion_gain`, which embedders.toml carries, lets sets weigh alike and takes the leg that is
-    better over all of them: without questions nobody knows which leg is better in one corpus.
-    """
+    """By language and in all: each mode, whose means embedders.toml carries; hybrid minus each."""
     out: Record = {}
     for language in ("ja", "en", "all"):
         kept = [s["modes"] for s in sets.values() if language in (s["language"], "all")]
         if not kept:
             continue
         ranks = {mode: [r for modes in kept for r in modes[mode]["ranks"]] for mode in MODES}
-        means = {
-            mode: sum(modes[mode]["mrr@10"]["value"] for modes in kept) / len(kept)
-            for mode in MODES
-        }
         out[language] = {
             "mrr@10": {mode: _record(mean_interval(values)) for mode, values in ranks.items()},
             "hybrid_minus": {
@@ -132,7 +124,6 @@ def pooled(sets: Mapping[str, Record]) -> Record:
                 for mode in MODES
                 if mode != "hybrid"
             },
-            "fusion_gain": round(means["hybrid"] - max(means["sparse"], means["dense"]), 4),
         }
     return out
 

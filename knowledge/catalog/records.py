@@ -389,9 +389,9 @@ class Embedder:
     texts_per_s_cpu: float | None = None
     default_for: tuple[str, ...] = ()
     note: str = ""
-    fusion_gain: Mapping[str, float] = field(default_factory=dict)
-    """Language → mean reciprocal rank of hybrid search minus that of the leg better over all the
-    sets of bench/results/retrieval_*.json, sets weighing alike; absent where not measured."""
+    reciprocal_rank: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Language → mode → mean reciprocal rank over the questions of all its sets
+    (bench/results/retrieval_*.json); absent where not measured."""
 
 
 @dataclass(frozen=True, slots=True)

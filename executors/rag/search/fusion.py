@@ -32,7 +32,7 @@ class ModeChoice:
     questions: int = 0
     reciprocal_rank: Mapping[str, float] = field(default_factory=dict)
     gain: float | None = None
-    """Hybrid minus the better leg, in mean reciprocal rank, by which it was decided."""
+    """Hybrid minus the better leg in mean reciprocal rank, as expected from both measurements."""
     found_in_five: float | None = None
     """Share of the questions whose document is among the first five, in the chosen mode."""
 
@@ -72,15 +72,15 @@ def choose_mode(
     modes: tuple[Mode, ...] = ("hybrid", *SIMPLER)
     ranks = {mode: reciprocal_ranks(Retriever(store, embedder, mode), asked) for mode in modes}
     language = "ja" if languages.get("ja", 0.0) >= 0.5 else "en"
-    known, own = known_gain(embedder.id, language)
+    known, own = known_ranks(embedder.id, language)
     n = len(asked) if len(asked) >= LEAST_QUESTIONS else 0
-    gains = [
-        (PRIOR_QUESTIONS * known + n * (_mean(ranks["hybrid"]) - _mean(ranks[leg])))
+    expected = {
+        mode: (PRIOR_QUESTIONS * known.get(mode, 0.0) + n * _mean(ranks[mode]))
         / (PRIOR_QUESTIONS + n)
-        for leg in SIMPLER
-    ]
-    gain = min(gains)
-    better = max(SIMPLER, key=lambda leg: _mean(ranks[leg])) if n else SIMPLER[0]
+        for mode in modes
+    }
+    better = max(SIMPLER, key=lambda leg: expected[leg])
+    gain = expected["hybrid"] - expected[better]
     values = {"language": language, "embedder": embedder.id, "gain": f"{gain:+.3f}", "n": n}
     how = "measured" if n else "known" if own else "other-embedders"
     if gain > 0:
@@ -88,18 +88,18 @@ def choose_mode(
     return _choice(better, f"single-{how}", {**values, "mode": better}, ranks, gain)
 
 
-def known_gain(embedder: str, language: str) -> tuple[float, bool]:
-    """What the catalog knows hybrid search to gain over its better leg, and if of this embedder.
+def known_ranks(embedder: str, language: str) -> tuple[Mapping[str, float], bool]:
+    """Mean reciprocal rank by mode on the published sets of a language, and if of this embedder.
 
-    An embedder that was not measured counts as the mean of those that were.
+    One that was not measured counts as the strongest that was: who names an embedder names one
+    that is at least as good as those that come in a package.
     """
     record = find_embedder(embedder)
-    if record is not None and language in record.fusion_gain:
-        return record.fusion_gain[language], True
-    others = [
-        e.fusion_gain[language] for e in load("embedders").values() if e.fusion_gain.get(language)
-    ]
-    return (sum(others) / len(others) if others else 0.0), False
+    if record is not None and language in record.reciprocal_rank:
+        return record.reciprocal_rank[language], True
+    measured = [e.reciprocal_rank.get(language) for e in load("embedders").values()]
+    ranks = [each for each in measured if each]
+    return max(ranks, key=lambda each: each["dense"], default={}), False
 
 
 def judge_reranker(

