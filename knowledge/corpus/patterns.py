@@ -20,6 +20,7 @@ from knowledge.corpus.faults import persons
 from knowledge.corpus.faults.orders import Sign, orders
 from knowledge.corpus.faults.slots import (
     is_bracket_to_fill,
+    is_filler,
     is_hidden_value,
     is_note,
     is_open_slot,
@@ -39,6 +40,7 @@ CHECKS: Mapping[str, Check] = PERSONAL | {
     for check in (
         is_open_slot,
         is_bracket_to_fill,
+        is_filler,
         is_hidden_value,
         is_note,
         persons.is_personal_mail,
