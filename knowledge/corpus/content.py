@@ -1,8 +1,8 @@
 """What a question or an answer is about, apart from how it is put: stems, and what is asked for.
 
 Grammar, politeness and words that only say which kind of answer is wanted (price, 料金, how much,
-いくら) are no part of it. Japanese is cut at its scripts, without a dictionary: nouns are written in
-kanji, katakana or Latin letters, and the kana behind a kanji tell a verb from a noun.
+いくら) are no part of it. Japanese is cut at its scripts, without a dictionary: nouns are in kanji,
+katakana or Latin letters, and the kana behind a kanji tell a verb from a noun.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 _PIECE = re.compile(
     r"[一-鿿々〆ヶ]+|[ァ-ヴー]{2,}|[a-z][a-z]*(?:['’][a-z]+)?|\d+(?:[.,:]\d+)*|[ぁ-ゟ]+"
 )
 _CODE = re.compile(r"(?<![a-z0-9])(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*(?![a-z0-9])")
-_LETTER = re.compile(r"(?<![A-Za-z0-9'’.])[B-HJ-Z](?![A-Za-z0-9'’.])|(?<=[^\x00-\x7f])A(?![A-Za-z0-9])")
+_LETTER = re.compile(
+    r"(?<![A-Za-z0-9'’.])[B-HJ-Z](?![A-Za-z0-9'’.])|(?<=[^\x00-\x7f])A(?![A-Za-z0-9])"
+)
 # Behind a kanji: a verb's ending. Particles stand behind nouns.
 _ENDING = re.compile(
     r"(?!の|は|が(?![らりるれろっ])|を|に|で(?!き)|と(?!ら|り|る|れ)|も(?!ら)|へ|や(?!す)|か(?:ら|$|[?？])|まで|よ(?:り|う)|"
@@ -58,7 +61,9 @@ class Content:
     def turned(self, other: Content) -> bool:
         """Whether the other goes the way back, or up where this one goes down."""
         return any((b, a) in other.ways for a, b in self.ways) or any(
-            {a in self.poles, a in other.poles} == {b in self.poles, b in other.poles} == {True, False}
+            {a in self.poles, a in other.poles}
+            == {b in self.poles, b in other.poles}
+            == {True, False}
             and (a in self.poles) is (b in other.poles)
             for a, b in _poles()
         )
@@ -108,7 +113,9 @@ def _patterns_ja() -> tuple[re.Pattern[str], re.Pattern[str], Mapping[str, str],
     words = _lexicon()
     kana = {str(k): str(v) for k, v in words["same_ja"].items()}  # type: ignore[attr-defined]
     asked = "|".join(pattern.pattern for _, pattern in _asks_ja())
-    light = re.compile(f"(?<![一-鿿々])(?:{words['light_ja']})(?![一-鿿々])|(?:{asked})(?=(?:{words['acts_ja']})|[^一-鿿々]|$)")
+    light = re.compile(
+        f"(?<![一-鿿々])(?:{words['light_ja']})(?![一-鿿々])|(?:{asked})(?=(?:{words['acts_ja']})|[^一-鿿々]|$)"
+    )
     acts = re.compile(str(words["acts_ja"]))
     return light, acts, kana, re.compile("|".join(sorted(map(re.escape, kana), key=len)[::-1]))
 
@@ -155,22 +162,28 @@ def content(text: str) -> Content:
             numbers.add(piece.replace(",", ""))
         elif _LATIN.match(piece):
             words.append(piece)
-        elif acts_ja.fullmatch(piece) or (len(piece) == 1 or not _SAHEN.match(behind)) and _is_act(piece, behind):
+        elif acts_ja.fullmatch(piece) or (
+            (len(piece) == 1 or not _SAHEN.match(behind)) and _is_act(piece, behind)
+        ):
             acts |= set(_grams(piece))
         else:
-            # 人数変更 is 人数 and what is done with it; 創業年 and 創業 differ in what is asked for.
+            # 人数変更 is 人数 and a deed; 創業年 and 創業 differ in what is asked for.
             deed = next((m for m in acts_ja.finditer(piece) if m.end() == len(piece)), None)
             named = piece[: deed.start()] if deed else _SUFFIX.sub("", piece)
             things |= set(_grams(named or piece))
             acts |= {deed[0]} if deed else set()
     for word in words:
         _add_english(word, things, acts, asks)
-    pairs = {stem(a + b) for a, b in zip(words, words[1:], strict=False)}
+    pairs = {stem(a + b) for a, b in pairwise(words)}
     ways = {
         (_end(match[1] or match[3]), _end(match[2] or match[4])) for match in _WAY.finditer(plain)
     }
     return Content(
-        *map(frozenset, (things, acts, asks, numbers, pairs)),  # type: ignore[arg-type]
+        frozenset(things),
+        frozenset(acts),
+        frozenset(asks),
+        frozenset(numbers),
+        frozenset(pairs),
         frozenset(ways),
         frozenset(words) & {word for pair in _poles() for word in pair},
     )

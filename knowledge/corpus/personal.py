@@ -113,7 +113,9 @@ def looks_secret(found: str, before: str, after: str) -> bool:
 
 
 _WORDS_AND_DIGITS = re.compile(r"(?:[a-z]{2,12}[-_.]){1,4}\d{2,8}|[A-Z]?[a-z]+[!@#$%&*]+\w+")
-_ADDRESS = re.compile(r"(?i)^(?:https?|www|file|ssh)\b|^[\w.-]+\.(?:com|org|net|jp|io|html?|py|md|txt|pdf|json|csv)\b|(?:/[a-z][a-z0-9_.-]*){2}|^v?\d[\d.]*$|\.\.|^[\w.+-]+@[\w-]+\.\w")
+_ADDRESS = re.compile(
+    r"(?i)^(?:https?|www|file|ssh)\b|^[\w.-]+\.(?:com|org|net|jp|io|html?|py|md|txt|pdf|json|csv)\b|(?:/[a-z][a-z0-9_.-]*){2}|^v?\d[\d.]*$|\.\.|^[\w.+-]+@[\w-]+\.\w"
+)
 _TURN = re.compile("[a-z](?=[A-Z0-9])|[0-9](?=[A-Za-z])")
 _MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile(r"\d"), re.compile(r"[^\w]"))
 

@@ -17,7 +17,15 @@ from typing import Literal
 
 from knowledge.corpus.clash import amounts, clash, conflict
 from knowledge.corpus.content import Content, content
-from knowledge.corpus.sameness import canonical, denials, framed, numbers, said, says_the_same, slips
+from knowledge.corpus.sameness import (
+    canonical,
+    denials,
+    framed,
+    numbers,
+    said,
+    says_the_same,
+    slips,
+)
 from knowledge.corpus.types import Example
 
 COMMONEST = 40
@@ -181,7 +189,8 @@ def _spelled(alone: Iterable[str], other: Content) -> set[str]:
     return {
         stem
         for stem in alone
-        if stem in other.pairs or (not stem.isascii() and "ヶ" < stem[0] and characters >= set(stem))
+        if stem in other.pairs
+        or (not stem.isascii() and "ヶ" < stem[0] and characters >= set(stem))
     }
 
 
@@ -286,7 +295,9 @@ def _agree(a: str, b: str, answers: tuple[Content, Content]) -> bool:
     return bool(mine.keys() - {"count"}) and mine == theirs
 
 
-def _asks_the_same(one: Content, other: Content, like: Likeness, same: bool, repeated: bool) -> bool:
+def _asks_the_same(
+    one: Content, other: Content, like: Likeness, same: bool, repeated: bool
+) -> bool:
     if like.common < (1 if repeated else 2) or one.turned(other):
         return False
     if like.both:
@@ -303,7 +314,7 @@ def _asks_otherwise(one: Content, other: Content) -> bool:
 
 
 def _chooses_another(a: Example, b: Example) -> bool:
-    """Whether both questions name both answers: which of the two?"""
+    """Whether both questions name both answers and ask which of the two it is."""
     chosen = canonical(a.completion), canonical(b.completion)
     asked = canonical(a.prompt), canonical(b.prompt)
     within = chosen[0] in chosen[1] or chosen[1] in chosen[0]

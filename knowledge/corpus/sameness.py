@@ -316,9 +316,7 @@ def framed(a: str, b: str) -> bool:
     said = "".join(short)
     if not short or len(said) < (_LEAST_FRAMED if said.isascii() else _LEAST_FRAMED // 2):
         return False
-    return any(
-        "".join(long[i:]) == said or "".join(long[:i]) == said for i in range(1, len(long))
-    )
+    return any("".join(long[i:]) == said or "".join(long[:i]) == said for i in range(1, len(long)))
 
 
 def _clauses(text: str) -> list[str]:

@@ -21,8 +21,10 @@ _QUESTION = re.compile(r"[^\n]*[?？]\s*\n[^\n]*$")
 _FORM = re.compile(
     r"形式|書式|フォーマット|桁|記法|構文|伏せ|を意味|を表[すし]|の略|記号|シェル|環境変数|"
     r"コマンド|変数|タグ|置き換[えわ]|置換|展開され|差し込まれ|と(?:書[くき]|記述|入力すると)|"
-    r"(?i:\b(?:(?:is|are|gets?) (?:replaced|substituted|filled)|becomes|expands?|written as|merge (?:fields?|tags?)|"
-    r"to print|prints?|interpolat\w+|variables?|template (?:engine|language|syntax)|unknown names)\b)|"
+    r"(?i:\b(?:(?:is|are|gets?) (?:replaced|substituted|filled)|becomes|expands?|written as|"
+    r"merge (?:fields?|tags?)|"
+    r"to print|prints?|interpolat\w+|variables?|template (?:engine|language|syntax)|"
+    r"unknown names)\b)|"
     r"(?i:\b(?:format|syntax|pattern|notation|written as|stands for|means|in the form|"
     r"chromosome\w*|roman|shell|environment variable|variables?|placeholder attribute|super "
     r"bowl|abbreviat\w+)\b)"
@@ -230,11 +232,18 @@ def _round(inside: str, before: str, after: str) -> bool:
         r"から|より|を?参照|まで|に記載|[。、]|$", after
     ):
         return not re.search(r"[一-鿿]$", before)
-    opens = bool(re.search(r"(?:^|[、。「『]|[,.:] ?|(?:takes|is|are|by|to|of|at|with|for|after) )$", before))
+    opens = bool(
+        re.search(r"(?:^|[、。「『]|[,.:] ?|(?:takes|is|are|by|to|of|at|with|for|after) )$", before)
+    )
     if opens and _named(inside) and len(inside) > 1:
-        if re.match(r"[」』](?!と)|\s?(?:の|を|は|が|に|と|様|さん)", after) and not inside.isascii():
+        if (
+            re.match(r"[」』](?!と)|\s?(?:の|を|は|が|に|と|様|さん)", after)
+            and not inside.isascii()
+        ):
             return True
-        if inside.isascii() and re.match(rf"\s(?:{word_lists('slots.toml')['unit_en']})\b|[.,]?$|\.", after):
+        if inside.isascii() and re.match(
+            rf"\s(?:{word_lists('slots.toml')['unit_en']})\b|[.,]?$|\.", after
+        ):
             return True
     alone = bool(re.search(r"(?:^|[:：)]\s?)$", before)) and (
         after.startswith("(") or not after.strip(" 。)")[:1].isalnum()
@@ -285,8 +294,15 @@ def _drawn(inside: str, before: str, after: str) -> bool:
 
 def is_filler(found: str, before: str, after: str) -> bool:
     """Text that only fills a place, and no sentence about such text."""
-    told = re.search(r"(?i)\b(?:what (?:is|are|does)|the (?:phrase|words?|text)|see|shows?|get|returns?|errors?) $", before[-20:])
-    return not told and not re.match(r"\s?(?:とは|という|が(?:出|表示)|エラー|と(?:出|表示)|(?i:is|was|means|text used)\b)", after)
+    told = re.search(
+        r"(?i)\b(?:what (?:is|are|does)|the (?:phrase|words?|text)|see|shows?|get|returns?|"
+        r"errors?) $",
+        before[-20:],
+    )
+    return not told and not re.match(
+        r"\s?(?:とは|という|が(?:出|表示)|エラー|と(?:出|表示)|(?i:is|was|means|text used)\b)",
+        after,
+    )
 
 
 def is_hidden_value(found: str, before: str, after: str) -> bool:
