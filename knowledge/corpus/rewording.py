@@ -69,7 +69,8 @@ class Likeness:
 
     `share` of their weight and `common` stems in both; the nouns and numbers that one alone has;
     whether each has verbs of its own or neither, whether each has anything of its own, and whether
-    either has another deed. `named` of the stems in common are nouns.
+    either has another deed. `apart`: each asks for something, or has a deed, that the other has
+    not. `named` of the stems in common are nouns.
     """
 
     share: float
@@ -80,6 +81,7 @@ class Likeness:
     balanced: bool
     both: bool
     done: bool
+    apart: bool
 
 
 class Weights:
@@ -142,6 +144,7 @@ def likeness(
         _meant(does) is _meant(did),
         bool((here or _meant(does)) and (there or _meant(did)) and (here or there)),
         _meant(does) or _meant(did),
+        bool((a.asks - b.asks or _meant(does)) and (b.asks - a.asks or _meant(did))),
     )
 
 
@@ -232,7 +235,7 @@ def judge(
     if like.share < WORTH or framed(a.prompt, b.prompt):
         return None
     clashing = not same and not repeated and conflict(a.completion, b.completion)
-    if same or repeated or (not clashing and _agree(a.completion, b.completion, answers)):
+    if same or repeated or (not clashing and _agree(a.completion, b.completion, answers, like)):
         return "near-duplicate" if _asks_the_same(one, other, like, same, repeated) else None
     if like.common >= 2 and _contradicts(a, b, like, clashing):
         return "contradiction"
@@ -285,11 +288,11 @@ def repeats(a: str, b: str) -> bool:
     return not (here and there) and not conflict(a, b)
 
 
-def _agree(a: str, b: str, answers: tuple[Content, Content]) -> bool:
+def _agree(a: str, b: str, answers: tuple[Content, Content], like: Likeness) -> bool:
     """Whether two answers say the same in other words, or name the same values."""
     if answers[0].turned(answers[1]):
         return False
-    if common_share(*answers) >= ANSWERED:
+    if common_share(*answers) >= ANSWERED and not like.apart:
         return True
     mine, theirs = amounts(a), amounts(b)
     return bool(mine.keys() - {"count"}) and mine == theirs

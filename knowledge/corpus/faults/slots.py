@@ -295,7 +295,8 @@ def _drawn(inside: str, before: str, after: str) -> bool:
 def is_filler(found: str, before: str, after: str) -> bool:
     """Text that only fills a place, and no sentence about such text."""
     told = re.search(
-        r"(?i)\b(?:what (?:is|are|does)|the (?:phrase|words?|text)|see|shows?|get|returns?|"
+        r"(?i)\b(?:what (?:is|are|does)|the (?:phrase|words?|text)|"
+        r"(?:see|shows?|get|returns?)(?: an?| the)?|"
         r"errors?) $",
         before[-20:],
     )
