@@ -144,7 +144,9 @@ def likeness(
         _meant(does) is _meant(did),
         bool((here or _meant(does)) and (there or _meant(did)) and (here or there)),
         _meant(does) or _meant(did),
-        bool((a.asks - b.asks or _meant(does)) and (b.asks - a.asks or _meant(did))),
+        bool(
+            (here or a.asks - b.asks or _meant(does)) and (there or b.asks - a.asks or _meant(did))
+        ),
     )
 
 
@@ -216,7 +218,7 @@ def judge(
     if is_label or _LABEL.fullmatch(a.completion) or _LABEL.fullmatch(b.completion):
         same = a.completion == b.completion and _near_copy(a.prompt, b.prompt)
         return "near-duplicate" if same else None
-    if a.answerable != b.answerable:
+    if a.answerable != b.answerable or any(c.prompt == c.completion for c in (a, b)):
         return None
     one, other = content(a.prompt), content(b.prompt)
     answers = content(a.completion), content(b.completion)
@@ -244,7 +246,7 @@ def judge(
 
 def _contradicts(a: Example, b: Example, like: Likeness, clashing: bool) -> bool:
     one, other = content(a.prompt), content(b.prompt)
-    if like.both or _asks_otherwise(one, other):
+    if like.both or (like.apart and not one.asks & other.asks) or _asks_otherwise(one, other):
         return False
     if _chooses_another(a, b):
         return like.share >= NARROWER
@@ -306,6 +308,8 @@ def _asks_the_same(
     if like.both:
         return repeated and like.share >= NARROWER
     if like.here or like.there:
+        if not repeated and like.common < 3:
+            return False
         return like.share >= (ALIKE if same or repeated else NARROWER)
     return like.share >= (WORTH if same or repeated else ALIKE) and not _asks_otherwise(one, other)
 
