@@ -7,7 +7,6 @@ the wool jumper), unless the other's answer says it too.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -26,16 +25,9 @@ from knowledge.corpus.sameness import (
     says_the_same,
     slips,
 )
+from knowledge.corpus.stem_index import WORTH, Weights, candidates
 from knowledge.corpus.types import Example
 
-COMMONEST = 40
-"""Rows: a stem in more of them makes no candidates."""
-RAREST = 6
-"""Stems of a row by which candidates are found."""
-MOST = 12
-"""Candidates of a row that are weighed: those that share most."""
-WORTH = 0.35
-"""Share of its weight that a candidate must have in common with the row."""
 ALIKE = 0.55
 """Share of the weight of both questions in common from which they may ask the same."""
 NARROWER = 0.7
@@ -82,40 +74,6 @@ class Likeness:
     both: bool
     done: bool
     apart: bool
-
-
-class Weights:
-    """How much each stem of the questions tells: less, the more rows have it."""
-
-    def __init__(self, contents: Sequence[Content]) -> None:
-        self._rows = len(contents)
-        self.count = Counter(stem for one in contents for stem in one.stems | one.numbers)
-
-    def of(self, stems: Iterable[str]) -> float:
-        return sum(map(self.one, stems))
-
-    def one(self, stem: str) -> float:
-        return math.log(2 + self._rows / max(1, self.count[stem]))
-
-
-def candidates(contents: Sequence[Content], weights: Weights) -> Iterator[tuple[int, list[int]]]:
-    """For each row the earlier rows that are worth weighing, best first."""
-    holding: dict[str, list[int]] = defaultdict(list)
-    heavy = [weights.of(one.stems) for one in contents]
-    for index, one in enumerate(contents):
-        stems = sorted((weights.count[stem], stem) for stem in one.stems | one.pairs)
-        shared: dict[int, float] = defaultdict(float)
-        for _, stem in [s for s in stems if 1 < s[0] <= COMMONEST][:RAREST]:
-            for other in holding[stem]:
-                shared[other] += weights.one(stem)
-            if len(holding[stem]) < COMMONEST:
-                holding[stem].append(index)
-        worth = [
-            (-weight, other)
-            for other, weight in shared.items()
-            if weight >= WORTH * min(heavy[index], heavy[other])
-        ]
-        yield index, [other for _, other in sorted(worth)[:MOST]]
 
 
 def likeness(
@@ -381,15 +339,16 @@ def _replaced(matcher: SequenceMatcher[str], one: Sequence[str], other: Sequence
 
 
 def reworded(
-    examples: Sequence[Example], told: Container[tuple[int, bool]]
+    examples: Sequence[Example], told: Container[tuple[int, bool]], *, stock: bool = True
 ) -> Iterator[tuple[Literal["near-duplicate", "contradiction"], int, int]]:
     """Kind, row and earlier row of what says the same, or the contrary, in other words.
 
     `told` holds the rows already known to repeat one of their own file (True) or another (False).
+    Without `stock` an answer that many rows share is taken as any other: parts of a set have fewer.
     """
     contents = [content(example.prompt) for example in examples]
     weights = Weights(contents)
-    labels = Counter(example.completion for example in examples)
+    labels = Counter(example.completion for example in examples if stock)
     for index, others in candidates(contents, weights):
         this = examples[index]
         best: dict[bool, tuple[Literal["near-duplicate", "contradiction"], int]] = {}

@@ -92,7 +92,8 @@ class _Told:
     def __init__(self, examples: Sequence[Example]) -> None:
         prompts = self._prompts = [example.prompt for example in examples]
         self._reworded: dict[int, list[int]] = defaultdict(list)
-        for _, index, earlier in reworded([replace(e, source="") for e in examples], set()):
+        rows = [replace(example, source="") for example in examples]
+        for _, index, earlier in reworded(rows, set(), stock=False):
             self._reworded[index].append(earlier)
         self._key: dict[int, str] = {}
         self._asked = alike(prompts)
