@@ -1,10 +1,11 @@
 """Recall and precision of the health report on planted faults: `python -m bench planted`.
 
-Two people who never read the detectors wrote the planters. The detectors were tuned on what the
-first one makes from seed 1; its seed 2 has the same phrases in other places. The second planter's
-figures are only held out until somebody has looked at its misses, so both figures are kept.
+Three people who never read the detectors wrote the planters. The detectors were tuned on what the
+first one makes from seed 1; its seed 2 has the same phrases in other places. The figures of the
+second and third are only held out until somebody has looked at the misses, so both are kept.
 
-Options: --set=one-1,one-2,two (default all), --misses (print what was missed and wrongly flagged).
+Options: --set=one-1,one-2,two,three (default all), --misses (print what was missed and wrongly
+flagged).
 """
 
 from __future__ import annotations
@@ -52,6 +53,15 @@ PROBLEMS = {
     },
 }
 """Which problems of a report count as finding a planted kind."""
+_ALIKE = {
+    "exact-duplicate",
+    "near-duplicate",
+    "duplicate-document",
+    "near-duplicate-document",
+    "repeated-document",
+}
+# The third planter calls copies exact that differ in width or case, and plants documents too.
+OWN_PROBLEMS = {"three": {"exact_duplicate": _ALIKE, "near_duplicate": _ALIKE}}
 _NUMBERED = re.compile(r"(?:line|row) (\d+(?:-\d+)?(?:, \d+(?:-\d+)?)*)")
 
 Place = tuple[str, int | None]
@@ -75,6 +85,9 @@ class Places:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._records: dict[str, dict[int, int]] = {}
+        documents = folder / "corpus.jsonl"
+        lines = documents.read_text(encoding="utf-8").splitlines() if documents.exists() else []
+        self._documents = {json.loads(line)["_id"]: i for i, line in enumerate(lines, 1)}
 
     def flagged(self, seen: Survey, ids: set[str]) -> set[Place]:
         found: set[Place] = set()
@@ -87,13 +100,14 @@ class Places:
             if problem.id in ids:
                 for named in (*problem.places, *problem.of):
                     match = re.fullmatch(r"(.*\.\w+) ((?:line|row) \d+)", named)
-                    found.update(self._at(match[1], match[2]) if match else [(named, None)])
+                    found.update(self._at(match[1], match[2]) if match else self._at(named, ""))
         return found
 
     def _at(self, file: str, where: str) -> Iterator[Place]:
         match = _NUMBERED.search(where)
         if match is None:
-            yield file, None
+            record = self._documents.get(file)
+            yield (file, None) if record is None else ("corpus.jsonl", record)
             return
         for stretch in match[1].split(", "):
             first, _, last = stretch.partition("-")
@@ -113,13 +127,15 @@ def place(said: dict[str, Any] | None) -> Place | None:
     return (said["file"].split("/", 1)[1], said["row"]) if said else None
 
 
-def judge(kind: str, root: Path, *, misses: bool) -> dict[str, Any]:
+def judge(
+    kind: str, root: Path, *, misses: bool, problems: set[str] | None = None
+) -> dict[str, Any]:
     """Counts for one kind; an item is found when either side of its pair is pointed at."""
     truth = json.loads((root / f"{kind}.truth.json").read_text(encoding="utf-8"))
     planted = [t for t in truth if t["kind"] != "decoy"]
     decoys = [t for t in truth if t["kind"] == "decoy"]
     seen = survey(root / kind, workers=0)
-    flagged = Places(root / kind).flagged(seen, PROBLEMS[kind])
+    flagged = Places(root / kind).flagged(seen, problems or PROBLEMS[kind])
     files = {file for file, _ in flagged}
     found, missed = [], []
     for item in planted:
@@ -174,13 +190,14 @@ def false_alarms(root: Path) -> dict[str, Any] | None:
 
 
 def make(name: str, out: Path) -> None:
-    """Write the set `name` (one-SEED or two) below `out`."""
+    """Write the set `name` (one-SEED, two or three) below `out`."""
     if name.startswith("one-"):
         from bench.planting.one import plant
 
         plant(DATA, out, int(name.removeprefix("one-")))
         return
-    maker = Path(__file__).parent / "planting" / "two" / "make.py"
+    maker = Path(__file__).parent / "planting" / name / "make.py"
+    out.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, maker, DATA, out], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -191,7 +208,9 @@ def measure(name: str, *, misses: bool) -> dict[str, Any]:
         kinds = {}
         for kind in PROBLEMS:
             if (out / f"{kind}.truth.json").exists():
-                kinds[kind] = judge(kind, out, misses=misses)
+                kinds[kind] = judge(
+                    kind, out, misses=misses, problems=OWN_PROBLEMS.get(name, {}).get(kind)
+                )
                 print(row(kind, kinds[kind]), flush=True)
         figures: dict[str, Any] = {"kinds": kinds}
         if (alarms := false_alarms(out)) is not None:
@@ -217,6 +236,8 @@ TITLES = {
     "one-2": "Planter one, seed 2: the same phrases in other places",
     "two": "Planter two, held out: before anybody had looked at it",
     "two-after": "Planter two after looking at its misses: no longer held out",
+    "three": "Planter three, held out: before anybody had looked at it",
+    "three-after": "Planter three after looking at its misses: no longer held out",
 }
 
 
@@ -244,9 +265,9 @@ def main() -> None:
     words = sys.argv[1:]
     kept = RESULTS / "planted.json"
     sets = json.loads(kept.read_text(encoding="utf-8"))["figures"] if kept.exists() else {}
-    # The held-out figure was taken once; every later run of planter two comes after looking.
-    for name in option("set", "one-1,one-2,two", words).split(","):
-        key = "two-after" if name == "two" and "two" in sets else name
+    # A held-out figure was taken once; every later run of that planter comes after looking.
+    for name in option("set", "one-1,one-2,two,three", words).split(","):
+        key = f"{name}-after" if name in ("two", "three") and name in sets else name
         print(f"== {TITLES[key]}", flush=True)
         sets[key] = measure(name, misses="--misses" in words)
     (RESULTS / "planted.md").write_text(table(sets), encoding="utf-8")

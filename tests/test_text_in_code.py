@@ -42,6 +42,8 @@ READS_TEXT = {
     "knowledge/corpus/faults/persons.py": "words that stand where names do",
     "knowledge/corpus/faults/slots.py": "what forms ask for, and what buttons are called",
     "knowledge/corpus/clash.py": "numerals, denials and opposites in answers",
+    "knowledge/corpus/content.py": "scripts, particles and endings that Japanese is cut at",
+    "knowledge/corpus/rewording.py": "a yes or no before an answer",
     "knowledge/corpus/draft.py": "marks before the items of a list",
     "knowledge/corpus/encoding.py": "letters that tell encodings apart",
     "knowledge/corpus/examples.py": "how tables say no",

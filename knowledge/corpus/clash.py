@@ -152,6 +152,20 @@ def clash(a: str, b: str) -> bool:
     return _other_thing(a, b, one, other, mine, theirs)
 
 
+def conflict(a: str, b: str) -> bool:
+    """Whether two answers conflict by what can be told of any: other values, a yes and a no."""
+    one, other = _plain(a), _plain(b)
+    if differ(values(one), values(other)) or _opposite(one, other):
+        return True
+    stances = _stance(one), _stance(other)
+    return None not in stances and stances[0] != stances[1]
+
+
+def amounts(text: str) -> Values:
+    """The values that an answer names."""
+    return values(_plain(text))
+
+
 def _plain(text: str) -> str:
     plain = " ".join(unicodedata.normalize("NFKC", text).lower().replace("’", "'").split())
     return plain_numbers(plain)

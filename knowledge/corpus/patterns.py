@@ -11,7 +11,7 @@ import tomllib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from knowledge.corpus.faults import persons
 from knowledge.corpus.faults.orders import Sign, orders
 from knowledge.corpus.faults.slots import (
     is_bracket_to_fill,
+    is_filler,
     is_hidden_value,
     is_note,
     is_open_slot,
@@ -34,11 +35,14 @@ ORDERS = "instruction-like-text"
 KINDS = ("unfilled-placeholder", "instruction-like-text", "personal-data", "secret")
 FAULTS = ("slots.toml", "orders.toml", "identity.toml")
 """Files of patterns in the room `faults`, beside patterns.toml."""
-CHECKS: Mapping[str, Check] = PERSONAL | {
-    check.__name__: check
+# Remembered, since what is found thousands of times mostly stands in the same words.
+CHECKS: Mapping[str, Check] = {
+    check.__name__: lru_cache(maxsize=1 << 12)(check)
     for check in (
+        *PERSONAL.values(),
         is_open_slot,
         is_bracket_to_fill,
+        is_filler,
         is_hidden_value,
         is_note,
         persons.is_personal_mail,
@@ -292,6 +296,20 @@ def _matches(
 
 def _apart(found: Sequence[Hit]) -> list[Hit]:
     """Findings in order; of two of one kind that overlap the longer one stays."""
+    kept: list[Hit] = []
+    joined: list[Hit] = []
+    end = 0
+    # Findings that no other reaches are settled by themselves: thousands of them stay cheap.
+    for hit in sorted(found, key=lambda h: h.start):
+        if joined and hit.start >= end:
+            kept += _longest(joined)
+            joined = []
+        end = max(end, hit.end) if joined else hit.end
+        joined.append(hit)
+    return kept + _longest(joined)
+
+
+def _longest(found: Sequence[Hit]) -> list[Hit]:
     kept: list[Hit] = []
     starts: list[int] = []
     for hit in sorted(found, key=lambda h: (h.start - h.end, h.start)):

@@ -112,6 +112,32 @@ def looks_secret(found: str, before: str, after: str) -> bool:
     return kinds >= 2 and bool(re.search(r"\d|[!@#$%^&*?]", found))
 
 
+_WORDS_AND_DIGITS = re.compile(r"(?:[a-z]{2,12}[-_.]){1,4}\d{2,8}|[A-Z]?[a-z]+[!@#$%&*]+\w+")
+_ADDRESS = re.compile(
+    r"(?i)^(?:https?|www|file|ssh)\b|^[\w.-]+\.(?:com|org|net|jp|io|html?|py|md|txt|pdf|json|csv)\b|(?:/[a-z][a-z0-9_.-]*){2}|^v?\d[\d.]*$|\.\.|^[\w.+-]+@[\w-]+\.\w"
+)
+_TURN = re.compile("[a-z](?=[A-Z0-9])|[0-9](?=[A-Za-z])")
+_MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile(r"\d"), re.compile(r"[^\w]"))
+
+
+def is_chosen(found: str, before: str, after: str) -> bool:
+    """A value that stands where a password would, without a word that names it.
+
+    Nobody writes it by chance: digits among letters of both cases or among signs, or words strung
+    together with digits. Not an address, a version, a file's name.
+    """
+    found = found.rstrip(".,:")
+    if len(found) < 8 or not looks_secret(found, before, after) or _ADDRESS.search(found):
+        return False
+    if re.fullmatch(r"[0-9a-f]{32,64}", found) or _WORDS_AND_DIGITS.fullmatch(found):
+        return True
+    kinds = sum(bool(kind.search(found)) for kind in _MIXED)
+    digits = sum(map(str.isdigit, found))
+    if len(found) >= 20 and kinds >= 3:
+        return digits >= 2 or len(_TURN.findall(found)) >= 5
+    return kinds >= 3 and digits >= 1 and not re.fullmatch(r"[A-Z][a-z]+\d+", found)
+
+
 def is_person(found: str, before: str, after: str) -> bool:
     """An English name after a title, and not the title of an office."""
     return not set(found.split()) & _TITLE_WORDS
@@ -192,6 +218,7 @@ CHECKS: dict[str, Check] = {
         is_iban,
         is_japanese_phone,
         looks_secret,
+        is_chosen,
         is_person,
         is_japanese_name,
     )

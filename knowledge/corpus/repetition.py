@@ -10,6 +10,7 @@ from typing import Literal
 
 from knowledge.corpus.alike import alike
 from knowledge.corpus.clash import clash
+from knowledge.corpus.rewording import repeats, reworded
 from knowledge.corpus.sameness import canonical, says_the_same
 from knowledge.corpus.source import excerpt
 from knowledge.corpus.types import Example, Problem
@@ -63,7 +64,13 @@ def find_repetitions(examples: Sequence[Example]) -> list[Repetition]:
         before = places[item][this.kind, this.source]
         if len(before) < MOST_COMPARED:
             before.append(index)
-    return found
+    known = {(one.index, _own(examples, one)) for one in found}
+    found += [Repetition(*one) for one in reworded(examples, known)]
+    return sorted(found, key=lambda one: one.index)
+
+
+def _own(examples: Sequence[Example], one: Repetition) -> bool:
+    return examples[one.index].source == examples[one.of].source
 
 
 def _repetition(
@@ -86,7 +93,9 @@ def _repetition(
 def _same_answer(a: Example, b: Example) -> bool:
     if a.kind == "labelled":
         return canonical(a.completion) == canonical(b.completion)
-    return a.answerable == b.answerable and says_the_same(a.completion, b.completion)
+    return a.answerable == b.answerable and (
+        says_the_same(a.completion, b.completion) or repeats(a.completion, b.completion)
+    )
 
 
 def _contradicts(a: Example, b: Example) -> bool:

@@ -128,8 +128,14 @@ _EMPTY_WORDS = frozenset(
     "just what's what whats how's hows i'm im i'd id know want need like also really actually ok "
     "well sir madam team there during".split()
 )
+_FRAME = _EMPTY_WORDS | frozenset("possible able should may how".split())
 _CONTRACTED = re.compile(r"\b(what|when|where|who|how)'s\b")
 _MOST_CHANGED = 0.45
+_CLAUSE = re.compile(r"[。、!?:;()「」\n–—]|[,.](?= )|\bbut\b")
+_TELLING = 8
+"""Characters of a text from which one word in kana is the same word as one in kanji."""
+_LEAST_FRAMED = 16
+"""Letters, or twice the characters of Japanese, that a text must have to be known in another."""
 # One word in kanji or in kana: 必要 and ひつよう.
 _KANJI = re.compile(r"[一-鿿々]{1,3}")
 _HIRAGANA = re.compile(r"[ぁ-ゟ]{2,6}")
@@ -199,7 +205,7 @@ def _same_characters(one: str, other: str) -> bool:
         content = bool(_CONTENT.search(old) or _CONTENT.search(new) or _words(old) or _words(new))
         if content:
             typos += 1
-            if not _typo(old, new):
+            if not _typo(old, new, size >= _TELLING):
                 return False
     return typos <= 1 and changed <= max(2, _MOST_CHANGED * size)
 
@@ -229,17 +235,16 @@ def _words(text: str) -> bool:
     return bool(re.search(r"[a-z]", text))
 
 
-def _typo(old: str, new: str) -> bool:
+def _typo(old: str, new: str, telling: bool) -> bool:
     """One character more or fewer, one kana or letter for another, a word in kana for its kanji.
 
     Never a kanji for a kanji, which makes another word.
     """
     if not old or not new:
         return max(len(old), len(new)) == 1
-    if _KANJI.fullmatch(old) and _HIRAGANA.fullmatch(new):
-        return True
-    if _KANJI.fullmatch(new) and _HIRAGANA.fullmatch(old):
-        return True
+    for kanji, kana in ((old, new), (new, old)):
+        if telling and _KANJI.fullmatch(kanji) and _HIRAGANA.fullmatch(kana):
+            return True
     return len(old) == len(new) == 1 and not ("一" <= old <= "鿿" and "一" <= new <= "鿿")
 
 
@@ -282,3 +287,52 @@ def _close(a: str, b: str) -> bool:
         return len(differ) == 1
     short, long = sorted((a, b), key=len)
     return any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
+
+
+def slips(a: str, b: str, most: int) -> int:
+    """Letters mistyped between two words: put in, left out, replaced, or swapped with the next.
+
+    More than `most` are not counted (optimal string alignment).
+    """
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return row[-1]
+
+
+def framed(a: str, b: str) -> bool:
+    """Whether one text is the other with whole clauses before or behind it."""
+    short, long = sorted((_clauses(a), _clauses(b)), key=lambda clauses: len("".join(clauses)))
+    said = "".join(short)
+    if not short or len(said) < (_LEAST_FRAMED if said.isascii() else _LEAST_FRAMED // 2):
+        return False
+    return any("".join(long[i:]) == said or "".join(long[:i]) == said for i in range(1, len(long)))
+
+
+def _clauses(text: str) -> list[str]:
+    plain = " ".join(unicodedata.normalize("NFKC", text).lower().split())
+    parts = (_NOT_SAID.sub("", part) for part in _CLAUSE.split(plain))
+    return [part for part in parts if part]
+
+
+def said(text: str, *, whole: bool = False) -> list[str]:
+    """The words of a text, or the characters of a Japanese one.
+
+    Unless `whole`, politeness and the words that frame a question are left out before them.
+    """
+    key = canonical(text)
+    if not _is_latin(key):
+        return list(key)
+    words = _said_words(text)
+    first = next((i for i, word in enumerate(words) if word not in _FRAME), 0)
+    return words if whole else words[first:]

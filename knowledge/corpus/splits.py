@@ -14,11 +14,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from knowledge.corpus.alike import alike
 from knowledge.corpus.near_duplicates import near_keys, normalised
+from knowledge.corpus.rewording import reworded
 from knowledge.corpus.sameness import says_the_same
 from knowledge.corpus.types import Example
 
@@ -58,7 +59,7 @@ def split(
     """
     if min(test, validation) < 0 or test + validation >= 1:
         raise ValueError(f"test={test}, validation={validation}: their sum must be below 1")
-    told = _Told([example.prompt for example in examples])
+    told = _Told(examples)
     shares = (test, validation)
     part_of: dict[str, Part] = {}
     first_parts: dict[str, list[Part]] = defaultdict(list)
@@ -88,8 +89,13 @@ def split(
 class _Told:
     """The questions kept so far, with the keys of their groups."""
 
-    def __init__(self, prompts: Sequence[str]) -> None:
-        self._prompts = prompts
+    def __init__(self, examples: Sequence[Example]) -> None:
+        prompts = self._prompts = [example.prompt for example in examples]
+        self._reworded: dict[int, list[int]] = defaultdict(list)
+        rows = [replace(example, source="") for example in examples]
+        for _, index, earlier in reworded(rows, set(), stock=False):
+            self._reworded[index].append(earlier)
+        self._key: dict[int, str] = {}
         self._asked = alike(prompts)
         forms = [normalised(prompt) for prompt in prompts]
         number = {form: i for i, form in enumerate(dict.fromkeys(forms))}
@@ -110,10 +116,14 @@ class _Told:
                 # A report on the parts may meet the two in either order.
                 if says_the_same(said, prompt) or says_the_same(prompt, said):
                     found[key] = min(first, found.get(key, first))
+        for earlier in self._reworded[index]:
+            if (named := self._key.get(earlier)) is not None:
+                found[named] = min(earlier, found.get(named, earlier))
         return sorted(found, key=lambda key: found[key])
 
     def keep(self, index: int, key: str) -> None:
         """This question has been placed with group `key`."""
+        self._key[index] = key
         self._of_form[self._form[index]].setdefault(key, index)
         self._of_item[self._asked.item[index]].setdefault(self._prompts[index], (index, key))
 

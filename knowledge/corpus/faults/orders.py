@@ -35,7 +35,7 @@ _SAFETY = re.compile(
     r"driving|cooking|robots\.txt|linter|config(?:uration)? file)\b)"
 )
 _DENIAL_AFTER = re.compile(
-    r"^[^。\n]{0,3}(?:ないで|ないこと|ないよう)|^[^。\n]{0,14}(?:しないでください|"
+    r"^[^。\n]{0,12}には、|^[^。\n]{0,3}(?:ないで|ないこと|ないよう)|^[^。\n]{0,14}(?:しないでください|"
     r"てはいけません|てはなりません|禁止(?:です|する|します)|ないこと)|^[^.\n]{0,30}\b(?:is|"
     r"are) (?:forbidden|prohibited)\b"
 )

@@ -20,7 +20,11 @@ _CODE = re.compile(
 _QUESTION = re.compile(r"[^\n]*[?？]\s*\n[^\n]*$")
 _FORM = re.compile(
     r"形式|書式|フォーマット|桁|記法|構文|伏せ|を意味|を表[すし]|の略|記号|シェル|環境変数|"
-    r"コマンド|"
+    r"コマンド|変数|タグ|置き換[えわ]|置換|展開され|差し込まれ|と(?:書[くき]|記述|入力すると)|"
+    r"(?i:\b(?:(?:is|are|gets?) (?:replaced|substituted|filled)|becomes|expands?|written as|"
+    r"merge (?:fields?|tags?)|"
+    r"to print|prints?|interpolat\w+|variables?|template (?:engine|language|syntax)|"
+    r"unknown names)\b)|"
     r"(?i:\b(?:format|syntax|pattern|notation|written as|stands for|means|in the form|"
     r"chromosome\w*|roman|shell|environment variable|variables?|placeholder attribute|super "
     r"bowl|abbreviat\w+)\b)"
@@ -34,7 +38,7 @@ _SCREEN = re.compile(
 )
 _PRESS = re.compile(
     r"(?i)(?:\b(?:click|press|select|choose|tap|open|hit|go to|under)(?: the| on)?|クリック|"
-    r"[-–>→]|[\])】」]\+?)\s*$"
+    r"(?<=\S)\s?[-–>→]|[\])】」]\+?)\s*$"
 )
 _BOX = re.compile(r"(?:^|\n)\s*(?:[-*+]|\d+\.)?\s*$")
 _AFTER_SLOT = re.compile(
@@ -82,7 +86,8 @@ def _filled_in() -> dict[str, re.Pattern[str]]:
             rf"(?:\s?\d{{1,2}}|\(s\)|\sin\s[a-z]+|\shere|\sto\s[a-z ]{{2,20}})?$"
             rf"|^(?:name|number|list|link|date|title|description|type|copy|summary) (?:of|to|"
             rf"for) [a-z ]{{2,40}}$"
-            rf"|^{nouns}(?:[/,]\s?{nouns})+$"
+            rf"|^{nouns}(?:[/,]\s?{nouns})+$|^[$€£¥]\s?{nouns}$"
+            rf"|^(?:[a-z]+\s){{0,2}}{nouns}\.?(?:\s?[-–—:]|\s(?:from|by|as|per|to be))\s.{{2,40}}$"
         ),
         "fill_ja": re.compile(
             rf"^(?:ここ|こちら|ココ)[にへ].*$|(?:を|に|へ|は|が|"
@@ -91,7 +96,8 @@ def _filled_in() -> dict[str, re.Pattern[str]]:
             r"してね)?(?:[。!！]*)$|^.{0,14}をここ[にへ]$"
         ),
         "write_ja": re.compile(
-            rf"(?:を|に)(?:{words['write_ja']}|記載)(?:する|のこと|予定)?$|^(?:ここ|こちら|"
+            rf"(?:を|に)(?:{words['write_ja']}|記載)(?:する|のこと|予定|し?てください)?$|"
+            rf"を(?:入れて|書いて|貼って|埋めて)(?:ください|下さい)$|(?:差し替え|更新|挿入|追記|記載)予定(?:、|$)|^(?:ここ|こちら|"
             rf"ココ)[にへ].*$|"
             rf"(?:挿入|記入|追記|差し替え|記載)予定$"
         ),
@@ -108,7 +114,7 @@ def _filled_in() -> dict[str, re.Pattern[str]]:
         "blank": re.compile(r"^[\s_.●○◯〇•・…＿*#?×x✕■□△◇-]{1,24}$", re.IGNORECASE),
         "variable": re.compile(
             rf"^(?:[A-Z]{{2,}}(?:[ _-][A-Z]+){{1,4}}|[a-z]+(?:_[a-z]+)+|\d{{1,2}}|"
-            rf"(?i:(?:[a-z]+[_ -])?{nouns})|[a-z]+(?:[A-Z][a-z]+)+)$"
+            rf"(?i:(?:[a-z]+[_ -])?{nouns})|[a-z]+(?:[A-Z][a-z]+)+|(?:[A-Z][a-z]+){{2,}})$"
         ),
     }
 
@@ -197,6 +203,8 @@ def _brace(inside: str, before: str, after: str) -> bool:
         return True
     if re.fullmatch(r"[一-鿿ぁ-んァ-ヶー]{1,12}", inside):
         return True
+    if len(inside) == 1 and re.match(rf"\s(?:{word_lists('slots.toml')['unit_en']})\b", after):
+        return True
     if re.fullmatch(r"\d{1,2}|[A-Za-z_]{2,24}", inside):
         japanese = re.search(r"[ぁ-ヿ一-鿿、。「:]$", before)
         return bool(
@@ -224,6 +232,19 @@ def _round(inside: str, before: str, after: str) -> bool:
         r"から|より|を?参照|まで|に記載|[。、]|$", after
     ):
         return not re.search(r"[一-鿿]$", before)
+    opens = bool(
+        re.search(r"(?:^|[、。「『]|[,.:] ?|(?:takes|is|are|by|to|of|at|with|for|after) )$", before)
+    )
+    if opens and _named(inside) and len(inside) > 1:
+        if (
+            re.match(r"[」』](?!と)|\s?(?:の|を|は|が|に|と|様|さん)", after)
+            and not inside.isascii()
+        ):
+            return True
+        if inside.isascii() and re.match(
+            rf"\s(?:{word_lists('slots.toml')['unit_en']})\b|[.,]?$|\.", after
+        ):
+            return True
     alone = bool(re.search(r"(?:^|[:：)]\s?)$", before)) and (
         after.startswith("(") or not after.strip(" 。)")[:1].isalnum()
     )
@@ -271,6 +292,20 @@ def _drawn(inside: str, before: str, after: str) -> bool:
     return _named(inside) and bool(_AFTER_SLOT.match(after))
 
 
+def is_filler(found: str, before: str, after: str) -> bool:
+    """Text that only fills a place, and no sentence about such text."""
+    told = re.search(
+        r"(?i)\b(?:what (?:is|are|does)|the (?:phrase|words?|text)|"
+        r"(?:see|shows?|get|returns?)(?: an?| the)?|"
+        r"errors?) $",
+        before[-20:],
+    )
+    return not told and not re.match(
+        r"\s?(?:とは|という|が(?:出|表示)|エラー|と(?:出|表示)|(?i:is|was|means|text used)\b)",
+        after,
+    )
+
+
 def is_hidden_value(found: str, before: str, after: str) -> bool:
     """Signs that stand for a value, and no decoration, grade, or sentence about such signs."""
     line_before, line_after = before.rsplit("\n", 1)[-1], after.split("\n", 1)[0]
@@ -299,6 +334,8 @@ def _is_no_decoration(found: str, before: str, after: str) -> bool:
     units = word_lists("slots.toml")["unit"]
     if found in before[-16:]:
         return False
+    if re.match(rf"-{found[0]}{{2,}}", after):
+        return True
     if found[0] in after[1:] and not re.match(rf"\s?(?:{units})", after):
         return False
     if re.match(
@@ -314,4 +351,6 @@ def is_note(found: str, before: str, after: str) -> bool:
     if not is_open_slot(found, before, after) or _STAGE.search(line_after[:24]):
         return False
     quoted = re.search(r"[「『\"“]\s*$", line_before) and re.match(r"[」』\"”]", line_after)
-    return not quoted and not re.search(r"(?i)\bwhat (?:does|is) $", line_before)
+    return not quoted and not re.search(
+        r"(?i)\b(?:what (?:does|is)|with|by|called|named|word|tag|keyword) $", line_before
+    )
