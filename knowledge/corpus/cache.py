@@ -11,10 +11,12 @@ import hashlib
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +98,18 @@ class ReadCache:
 def readers_digest() -> str:
     """SHA-256 over the code and patterns that decide what comes out of a file."""
     digest = hashlib.sha256()
-    for part in sorted(files("knowledge.corpus").iterdir(), key=lambda part: part.name):
-        if part.name.endswith((".py", ".toml")):
-            digest.update(part.name.encode() + b"\0" + part.read_bytes())
+    for part in code(files("knowledge.corpus")):
+        digest.update(part.name.encode() + b"\0" + part.read_bytes())
     return digest.hexdigest()
+
+
+def code(room: Traversable) -> Iterator[Traversable]:
+    """Every file of a room and its sub-rooms that decides what is read and found."""
+    for part in sorted(room.iterdir(), key=lambda part: part.name):
+        if part.is_dir():
+            yield from code(part)
+        elif part.name.endswith((".py", ".toml")):
+            yield part
 
 
 def _file_read(entry: dict[str, Any]) -> FileRead:

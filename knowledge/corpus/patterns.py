@@ -63,6 +63,8 @@ _FOLD = {0xFF01 + i: 0x21 + i for i in range(94)}
 _FOLD |= {0x3000: 0x20, 0x2010: 0x2D, 0x2011: 0x2D, 0x2012: 0x2D, 0x2013: 0x2D, 0x2212: 0x2D}
 _DIGIT_RUN = re.compile(r"\d[\d\-()\s./+ー―—ｰ]{2,}\d|\d{4,}")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e"
+# Only inside a word does such a character hide it; page makers put one behind their headings.
+_IN_A_WORD = re.compile(rf"(?<=\w)[{_INVISIBLE}]+(?=\w)")
 _SPACED = re.compile(r"(?<![^\s])(?:[^\s|\-–*#\d][ \u3000]{1,3}){7,}[^\s|](?![^\s])")
 _GAP = re.compile(r"[ \u3000]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ー―—ｰ](?=\d)")
@@ -175,10 +177,10 @@ def replaced(text: str, hits: Sequence[Hit], named: Callable[[str], str]) -> str
 
 
 def unveiled(text: str) -> str:
-    """`text` without invisible characters, and with letters that were s p a c e d out together."""
+    """`text` with nothing invisible inside words, and letters that were s p a c e d out together."""
     counts = character_counts(text)
     if any(c in counts for c in _INVISIBLE):
-        text = text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+        text = _IN_A_WORD.sub("", text)
     if " " in counts:
         text = _SPACED.sub(lambda m: _GAP.sub(lambda g: " " * (len(g[0]) > 1), m[0]), text)
     return text

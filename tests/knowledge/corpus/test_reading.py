@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge.corpus import workers
-from knowledge.corpus.cache import ReadCache
+from knowledge.corpus.cache import ReadCache, code
 from knowledge.corpus.facts import facts
 from knowledge.corpus.reading import read, survey
 from knowledge.corpus.types import Document
@@ -155,3 +156,8 @@ def test_a_cache_filled_without_checks_does_not_hide_what_is_wrong(tmp_path: Pat
     assert not bare.files[0].problems
     assert whole.files[0].problems
     assert read(folder, workers=0, cache=cache, checked=False).documents == whole.documents
+
+
+def test_a_change_of_any_detector_reads_everything_again() -> None:
+    names = {part.name for part in code(files("knowledge.corpus"))}
+    assert {"cache.py", "patterns.toml", "orders.toml", "orders.py"} <= names
