@@ -21,7 +21,7 @@ SETTINGS: dict[str, Any] = {
     "seed": 0,
     "encoder.embedder": "auto",
     "encoder.tune": True,
-    "encoder.steps": 120,
+    "encoder.steps": 48,
     "encoder.learning_rate": 1e-4,
     "encoder.class_weights": "root",
     "encoder.unknown_below": 0.0,

@@ -78,7 +78,7 @@ def tune(
             {"params": [points], "lr": rate * POINT_RATE, "weight_decay": 0.0},
         ]
     )
-    state = Checkpoint(checkpoint, {**tuned, "class points": points}, optimiser)
+    state = Checkpoint(checkpoint, {**tuned, "class_points": points}, optimiser)
     done = state.restore()
     saved = time.perf_counter()
     try:
