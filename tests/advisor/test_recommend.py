@@ -441,6 +441,8 @@ def test_a_small_classifier_needs_no_gpu_and_a_licence_for_business():
     record = load("embedders")[best.base_model]
     assert load("licences")[record.licence].commercial == "yes"
     assert "ja" in record.languages
+    assert best.estimates["hours"].high < 24, "a small encoder is trained on processors"
+    assert best.estimates["ram_gib"].basis.startswith(("traced:bert", "formula:"))
 
 
 def test_a_cheaper_hosted_model_where_the_dearest_breaks_the_budget():
