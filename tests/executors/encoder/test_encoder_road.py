@@ -217,3 +217,24 @@ def test_below_the_asked_probability_no_class_is_named(
     assert (mixed.abstained, mixed.answer) == (True, "none of these")
     assert mixed.finish_reason == "abstained"
     system.close()
+
+
+def test_compare_judges_the_encoder_beside_a_prompt(
+    tmp_path: Path, encoder: Path, tiny_folder: Path, session: Session
+) -> None:
+    data = write_labels(tmp_path / "company", each=20)
+    encoding = made_plan(data, encoder, "encoder.tune=no")
+    prompting = tmp_path / "prompting.json"
+    words = ["plan", "--no-input", "--option", "prompting", "--out", str(prompting)]
+    for one in ("goal=classification", f"data.path={data}", f"model={tiny_folder}"):
+        words += ["--set", one]
+    for one in ("prompting.shots=0", "generate.max_new_tokens=2"):
+        words += ["--set", one]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    folder = tmp_path / "both"
+    asked = ["compare", str(encoding), str(prompting), "--run", str(folder), "--no-input", "--json"]
+    told = CliRunner().invoke(main, asked)
+    assert told.exit_code == 0, told.output
+    roads = {road["method"] or road["approach"]: road for road in json.loads(told.stdout)["roads"]}
+    right = {name: road["metrics"]["correct"]["value"] for name, road in roads.items()}
+    assert right["encoder"] > 0.8 > right["prompting"]
