@@ -48,6 +48,7 @@ class Estimator:
 
             # A folder's or a stranger's size is not known before somebody looks into it.
             known = find_model(model_id) is not None or model_id in load("apis")
+            known = known or (method == "encoder" and model_id in load("embedders"))
             self._known[key] = (
                 estimates_for_option(approach, method, model_id, needs) if known else {}
             )

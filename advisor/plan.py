@@ -27,14 +27,16 @@ from advisor.types import (
 )
 from knowledge.catalog.loader import did_you_mean, stamp
 
-EXECUTORS = {"prompting": "prompting", "rag": "rag", "fine_tuning": "finetune"}
-METHODS = ("full", "lora", "qlora")
+EXECUTORS = {"prompting": "prompting", "rag": "rag"}
+METHODS = {"full": "finetune", "lora": "finetune", "qlora": "finetune", "encoder": "encoder"}
+"""Executor by method of fine-tuning."""
 PLACES = ("local",)
 """Where this version can carry a plan out."""
 STEPS = {
     "prompting": ("read", "split", "choose_examples", "evaluate", "report"),
     "rag": ("read", "split", "chunk", "embed", "index", "calibrate", "evaluate", "report"),
     "finetune": ("read", "split", "load", "train", "verify", "evaluate", "report"),
+    "encoder": ("read", "split", "embed", "train", "calibrate", "evaluate", "report"),
 }
 
 
@@ -82,13 +84,13 @@ def executor_for(option: Option) -> str:
     Raises:
         MachineError: this version has none for it.
     """
-    name = EXECUTORS.get(option.approach)
-    known = option.approach != "fine_tuning" or option.method in METHODS
+    tuned = option.approach == "fine_tuning"
+    name = METHODS.get(option.method or "") if tuned else EXECUTORS.get(option.approach)
     if option.approach == "rag" and not option.runnable:
         raise MachineError("pairs-not-searchable")
     if option.variant == "whole_corpus" and not option.runnable:
         raise MachineError("whole-corpus-model")
-    if name is None or not known or not option.runnable:
+    if name is None or not option.runnable:
         named = str(option.method or option.variant or option.approach)
         raise MachineError("option-not-runnable", name=named)
     return name
@@ -155,7 +157,7 @@ def make_plan(
 def _estimates(option: Option, config: Mapping[str, Scalar], needs: Needs) -> dict[str, Estimate]:
     """The option's estimates, made again when the plan runs another model than it recommends."""
     estimates = option.estimates
-    model = str(config["model"])
+    model = str(config.get("model", option.base_model))
     if model != option.base_model and not config.get("endpoint.url"):
         from advisor.estimate import estimates_for_option
 

@@ -18,6 +18,8 @@ GROUPS = {
     "prompting": (*_EVERY, "endpoint", "prompting"),
     "rag": (*_EVERY, "endpoint", "rag"),
     "finetune": (*_EVERY, "finetune"),
+    # No generator: its model is the embedder, which has a setting of its own.
+    "encoder": ("encoder", "data", "limits", "seed"),
 }
 
 
@@ -112,6 +114,8 @@ def _fault(id_: str, value: Scalar, setting: Setting) -> Fault | None:
 def _implied(
     executor: str, option: Option, needs: Needs, overrides: Mapping[str, Scalar]
 ) -> dict[str, tuple[Scalar, str]]:
+    if executor == "encoder":
+        return {}
     values: dict[str, tuple[Scalar, str]] = {"model": _model(option, needs)}
     if executor == "finetune":
         values |= _by_examples(needs, str(option.method))

@@ -37,6 +37,7 @@ ALL = (
     "resume",
     "adapters",
     "out_of_memory",
+    "encoder",
 )
 
 

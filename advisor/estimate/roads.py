@@ -61,7 +61,7 @@ def estimates_for_option(
     except UsageError:
         return {}
     if shapes.family.encoder:
-        return {}
+        return _tuned(shapes, "encoder", needs) if method == "encoder" else {}
     if approach in ("fine_tuning", "hybrid"):
         if method == "encoder":
             return _tuned(shapes, "full", needs, encoder=True)

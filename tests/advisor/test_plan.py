@@ -272,7 +272,7 @@ def test_options_are_found_by_rank_and_name() -> None:
         find_option(replace(found, chosen=None), None)
 
 
-@pytest.mark.parametrize(("approach", "method"), [("hybrid", None), ("fine_tuning", "encoder")])
+@pytest.mark.parametrize(("approach", "method"), [("hybrid", None), ("fine_tuning", "dora")])
 def test_what_this_version_cannot_run_is_said(
     folder: Path, approach: str, method: str | None
 ) -> None:

@@ -437,10 +437,12 @@ def test_questions_of_a_pilot(difference, questions):
 def test_a_small_classifier_needs_no_gpu_and_a_licence_for_business():
     needs = company(data(labelled=1_200, classes=12), goal="classification")
     best = recommend(needs).options[0]
-    assert (best.method, best.blocked_by, best.runnable) == ("encoder", (), False)
+    assert (best.method, best.blocked_by, best.runnable) == ("encoder", (), True)
     record = load("embedders")[best.base_model]
     assert load("licences")[record.licence].commercial == "yes"
     assert "ja" in record.languages
+    assert best.estimates["hours"].high < 24, "a small encoder is trained on processors"
+    assert best.estimates["ram_gib"].basis.startswith(("traced:bert", "formula:"))
 
 
 def test_a_cheaper_hosted_model_where_the_dearest_breaks_the_budget():

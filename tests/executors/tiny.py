@@ -85,3 +85,29 @@ def memorise(model: Any, tokenizer: Any, texts: list[str], steps: int = 250) -> 
         optimizer.zero_grad()
         if loss < 0.01:
             break
+
+
+def save_tiny_encoder(folder: Path, *, hidden: int = 32, seed: int = 0) -> Path:
+    """A sentence-transformers folder: a BERT of two layers with random weights, mean of bytes."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=259,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=256,
+        pad_token_id=0,
+    )
+    bare = folder.with_name(f"{folder.name}-bare")
+    save_tiny(bare, BertModel(config), byte_tokenizer())
+    words = Transformer(str(bare), max_seq_length=128)
+    SentenceTransformer(modules=[words, Pooling(hidden), Normalize()], device="cpu").save(
+        str(folder), create_model_card=False
+    )
+    return folder

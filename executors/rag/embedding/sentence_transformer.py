@@ -43,6 +43,24 @@ class SentenceTransformerEmbedder:
             known.passage_prefix if known else own.get("passage", own.get("document", ""))
         )
 
+    @property
+    def model(self) -> Any:
+        """The sentence-transformers model itself, for those who train it."""
+        return self._model
+
+    def as_passages(self, texts: Sequence[str]) -> list[str]:
+        """What the model reads for these passages: clipped, with the prefix."""
+        return [self._passage + text for text in clipped(texts)]
+
+    def save(self, folder: Path) -> None:
+        """Write the model with its prefixes, so that the folder embeds as this one does."""
+        self._model.prompts = {
+            **(self._model.prompts or {}),
+            "query": self._query,
+            "passage": self._passage,
+        }
+        self._model.save(str(folder), create_model_card=False, safe_serialization=True)
+
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._encode(self._passage, texts)
 
