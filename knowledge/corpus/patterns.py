@@ -177,7 +177,7 @@ def replaced(text: str, hits: Sequence[Hit], named: Callable[[str], str]) -> str
 
 
 def unveiled(text: str) -> str:
-    """`text` with nothing invisible inside words, and letters that were s p a c e d out together."""
+    """`text` with nothing invisible inside words; letters that were s p a c e d out together."""
     counts = character_counts(text)
     if any(c in counts for c in _INVISIBLE):
         text = _IN_A_WORD.sub("", text)
