@@ -22,7 +22,7 @@ from executors.encoder.unknown import threshold
 from executors.encoder.vectors import embedded
 from executors.finetune.survive import limit_hours, limit_reached
 from executors.hardware import peak_ram_gib
-from executors.rag.embed import (
+from executors.rag.embedding import (
     Embedder,
     SentenceTransformerEmbedder,
     choose,

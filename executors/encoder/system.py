@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from executors.base import Question, Reply
 from executors.encoder.head import Head
-from executors.rag.embed import Embedder
+from executors.rag.embedding import Embedder
 
 if TYPE_CHECKING:
     import numpy as np

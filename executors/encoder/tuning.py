@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from executors.rag.embed import SentenceTransformerEmbedder
+    from executors.rag.embedding import SentenceTransformerEmbedder
 
 FEW_PER_CLASS = 64
 """Above so many examples of a class the gain of contrastive tuning goes (Tunstall et al. 2022,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from executors.rag.embed import Embedder
+    from executors.rag.embedding import Embedder
 
 BLOCK_TEXTS = 512
 
