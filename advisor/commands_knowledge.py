@@ -216,7 +216,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
 def _texts(session: Session, kind: str, record: Any) -> dict[str, str]:
     """What people read of a record; a model brings the conditions of its licences."""
     wanted = [template.format(id=record.id) for template in _TEXTS.get(kind, ())]
-    if kind in ("models", "embedders"):
+    if kind in ("models", "embedders", "rerankers"):
         wanted += [f"licence.{part.strip()}.conditions" for part in record.licence.split(",")]
     found = {text_id: session.t(text_id) for text_id in wanted if has_text(text_id)}
     if kind == "models":
@@ -241,6 +241,7 @@ _SUMMARY: Mapping[str, tuple[str, ...]] = {
     "sources": ("title", "url"),
     "settings": ("type", "default", "choices"),
     "embedders": ("languages", "dimension", "max_tokens", "licence"),
+    "rerankers": ("languages", "licence"),
     "rerankers": ("languages", "licence", "params"),
 }
 
