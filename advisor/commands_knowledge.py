@@ -241,7 +241,6 @@ _SUMMARY: Mapping[str, tuple[str, ...]] = {
     "sources": ("title", "url"),
     "settings": ("type", "default", "choices"),
     "embedders": ("languages", "dimension", "max_tokens", "licence"),
-    "rerankers": ("languages", "licence"),
     "rerankers": ("languages", "licence", "params"),
 }
 

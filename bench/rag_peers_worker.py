@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 DEPTH = 100
+KEPT = 10
+"""Chunks that LlamaIndex takes from each list: its keyword search fills up with chunks that score 0,
+and fusing by ranks counts them."""
 Ranked = list[str]
 Ask = Callable[[str], tuple[Ranked, float]]
 """Question to document ids, best first, and the seconds its embedding took."""
@@ -120,17 +123,17 @@ def llamaindex(embedder: str, batch: int, corpus: Path, out: Path) -> tuple[Call
         store = FaissVectorStore(faiss_index=faiss.IndexFlatIP(384))
         context = StorageContext.from_defaults(vector_store=store)
         index = VectorStoreIndex(nodes, storage_context=context, embed_model=opened)
-        keyword = BM25Retriever.from_defaults(nodes=nodes, similarity_top_k=min(DEPTH, len(nodes)))
+        keyword = BM25Retriever.from_defaults(nodes=nodes, similarity_top_k=min(KEPT, len(nodes)))
         index.storage_context.persist(str(out / "vectors"))
         keyword.persist(str(out / "words"))
         return index, keyword
 
     def asking(built: Any) -> Ask:
         index, keyword = built
-        dense = index.as_retriever(similarity_top_k=min(DEPTH, len(nodes)))
+        dense = index.as_retriever(similarity_top_k=min(KEPT, len(nodes)))
         both = QueryFusionRetriever(
             [dense, keyword],
-            similarity_top_k=min(DEPTH, len(nodes)),
+            similarity_top_k=min(KEPT, len(nodes)),
             num_queries=1,
             mode="reciprocal_rerank",
             use_async=False,

@@ -4,7 +4,7 @@ The package's engine multiplies 8-bit by 4-bit integers block by block with AVX2
 with AVX-512 the same weights unpacked to float32 go through torch faster, and more exactly, since
 activations are not rounded: 127 chunks in batches of like length took a third of the processor time
 of the package's engine under LlamaIndex and Haystack (11 s beside 33 and 36, `bench rag_peers`,
-bench/results/rag_peers_ja.json).
+bench/results/rag_peers.json).
 """
 
 from __future__ import annotations
