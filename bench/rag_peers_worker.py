@@ -19,8 +19,8 @@ from typing import Any
 
 DEPTH = 100
 KEPT = 10
-"""Chunks that LlamaIndex takes from each list: its keyword search fills up with chunks that score 0,
-and fusing by ranks counts them."""
+"""Chunks that LlamaIndex takes from each list: its keyword search fills up with chunks that
+score 0, and fusing by ranks counts them."""
 Ranked = list[str]
 Ask = Callable[[str], tuple[Ranked, float]]
 """Question to document ids, best first, and the seconds its embedding took."""
