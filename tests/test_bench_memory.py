@@ -273,7 +273,10 @@ def test_the_gpu_sweeps_worker_runs_here() -> None:
         assert min(peaks[name] for name in ("forward", "backward", "optimizer", "evaluation")) > 0
         assert row["peak_allocated"] == max(peaks.values())
         assert row["config"]["vocab_size"] == 1024
-    # fp32 weights before the first step; with gradients and two Adam states before the last ends.
-    assert full["alive_before_training"] == pytest.approx(4 * full["parameters"], rel=0.01)
+    # fp32 weights before the first step, and the first numbers of every tensor, by which a training
+    # proves afterwards that it changed something (at most 1/32 of this tiny model).
+    weights = 4 * full["parameters"]
+    assert weights <= full["alive_before_training"] <= weights * (1 + 1 / 32)
+    # With gradients and two Adam states before the last step ends.
     assert full["phase_peaks"]["optimizer"] >= 16 * full["parameters"]
     assert qlora["alive_before_training"] < full["alive_before_training"] / 2
