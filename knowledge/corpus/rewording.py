@@ -339,17 +339,18 @@ def _replaced(matcher: SequenceMatcher[str], one: Sequence[str], other: Sequence
 
 
 def reworded(
-    examples: Sequence[Example], told: Container[tuple[int, bool]], *, stock: bool = True
+    examples: Sequence[Example], told: Container[tuple[int, bool]], *, growing: bool = False
 ) -> Iterator[tuple[Literal["near-duplicate", "contradiction"], int, int]]:
     """Kind, row and earlier row of what says the same, or the contrary, in other words.
 
     `told` holds the rows already known to repeat one of their own file (True) or another (False).
-    Without `stock` an answer that many rows share is taken as any other: parts of a set have fewer.
+    `growing` judges each row by those before it alone, so that rows added later change nothing; an
+    answer that many rows share is taken as any other then, since parts of a set have fewer.
     """
     contents = [content(example.prompt) for example in examples]
-    weights = Weights(contents)
-    labels = Counter(example.completion for example in examples if stock)
-    for index, others in candidates(contents, weights):
+    weights = Weights() if growing else Weights(contents)
+    labels = Counter(example.completion for example in examples if not growing)
+    for index, others in candidates(contents, weights, growing=growing):
         this = examples[index]
         best: dict[bool, tuple[Literal["near-duplicate", "contradiction"], int]] = {}
         for other in others:

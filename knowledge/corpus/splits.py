@@ -4,9 +4,10 @@ A group never stands in two parts: a scene or customer, the questions about one 
 near duplicates of one question. Each group is placed by a hash of its key, so adding groups moves
 none. Within one kind (and answerability) the first three groups in reading order take three
 different parts, so that no part is empty; this too is untouched by rows added later. A row that
-repeats an earlier one, as the health report sees it or in 80 % of its 3-grams, joins it; where its
-own group already stands in another part the row is left out, since moving either group would break
-what was promised of it.
+repeats an earlier one, as the health report sees it or in 80 % of its 3-grams, joins it, and so
+does one that says the same in other words, as far as the rows before it tell. Where its own group
+already stands in another part the row is left out, since moving either group would break what was
+promised of it.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class _Told:
         prompts = self._prompts = [example.prompt for example in examples]
         self._reworded: dict[int, list[int]] = defaultdict(list)
         rows = [replace(example, source="") for example in examples]
-        for _, index, earlier in reworded(rows, set(), stock=False):
+        for _, index, earlier in reworded(rows, set(), growing=True):
             self._reworded[index].append(earlier)
         self._key: dict[int, str] = {}
         self._asked = alike(prompts)

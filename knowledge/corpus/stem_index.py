@@ -21,9 +21,16 @@ WORTH = 0.35
 class Weights:
     """How much each stem of the questions tells: less, the more rows have it."""
 
-    def __init__(self, contents: Sequence[Content]) -> None:
-        self._rows = len(contents)
-        self.count = Counter(stem for one in contents for stem in one.stems | one.numbers)
+    def __init__(self, contents: Iterable[Content] = ()) -> None:
+        self._rows = 0
+        self.count: Counter[str] = Counter()
+        for one in contents:
+            self.add(one)
+
+    def add(self, one: Content) -> None:
+        """Count one more row."""
+        self._rows += 1
+        self.count.update(one.stems | one.numbers)
 
     def of(self, stems: Iterable[str]) -> float:
         return sum(map(self.one, stems))
@@ -32,14 +39,23 @@ class Weights:
         return math.log(2 + self._rows / max(1, self.count[stem]))
 
 
-def candidates(contents: Sequence[Content], weights: Weights) -> Iterator[tuple[int, list[int]]]:
-    """For each row the earlier rows that are worth weighing, best first."""
+def candidates(
+    contents: Sequence[Content], weights: Weights, *, growing: bool = False
+) -> Iterator[tuple[int, list[int]]]:
+    """For each row the earlier rows that are worth weighing, best first.
+
+    `growing` counts each row as it comes, so that later rows change nothing for earlier ones.
+    """
     holding: dict[str, list[int]] = defaultdict(list)
-    heavy = [weights.of(one.stems) for one in contents]
+    heavy: list[float] = []
     for index, one in enumerate(contents):
+        if growing:
+            weights.add(one)
+        heavy.append(weights.of(one.stems))
         stems = sorted((weights.count[stem], stem) for stem in one.stems | one.pairs)
         shared: dict[int, float] = defaultdict(float)
-        for _, stem in [s for s in stems if 1 < s[0] <= COMMONEST][:RAREST]:
+        least = 0 if growing else 1  # a stem of one row makes no pair, unless more rows come
+        for _, stem in [s for s in stems if least < s[0] <= COMMONEST][:RAREST]:
             for other in holding[stem]:
                 shared[other] += weights.one(stem)
             if len(holding[stem]) < COMMONEST:

@@ -83,7 +83,7 @@ def test_chunks_end_where_sentences_end(text: str) -> None:
 def test_a_table_that_fits_stays_whole_under_its_heading(parts: list[Section]) -> None:
     found = cut(parts)
     for part in parts:
-        if part.kind == "table":
+        if part.kind == "table" and count(f"規程 > 表\n{part.text}") <= SIZE:
             holding = [chunk for chunk in found if part.text in chunk.text]
             assert holding and all(chunk.headings == ("表",) for chunk in holding)
 
