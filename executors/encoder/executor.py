@@ -22,6 +22,7 @@ from executors.encoder.unknown import threshold
 from executors.encoder.vectors import embedded
 from executors.finetune.survive import limit_hours, limit_reached
 from executors.hardware import peak_ram_gib
+from executors.permitted import learnable
 from executors.rag.embedding import (
     Embedder,
     SentenceTransformerEmbedder,
@@ -83,7 +84,7 @@ class EncoderExecutor:
 
     def rehearse(self, plan: Plan, data: RunData, context: Context) -> None:
         """Refuse examples that a run would refuse."""
-        found = _learned(data)
+        found = _learned(data, context)
         context.session.say("encoder.learning", n=found.examples, labels=len(found.labels))
 
     def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
@@ -94,7 +95,7 @@ class EncoderExecutor:
         """
         started = time.perf_counter()
         settings, session = Settings.of(plan), context.session
-        learned = _learned(data)
+        learned = _learned(data, context)
         session.say("encoder.learning", n=learned.examples, labels=len(learned.labels))
         choice = choose(settings.embedder)
         embedder = open_embedder(choice.id, session)
@@ -163,8 +164,9 @@ class EncoderExecutor:
         return EncoderSystem(head, embedder, float(about["unknown_below"]), nothing)
 
 
-def _learned(data: RunData) -> Labelled:
-    return labelled([*data.split.train, *data.split.validation])
+def _learned(data: RunData, context: Context) -> Labelled:
+    parts = learnable(data, context.session).split
+    return labelled([*parts.train, *parts.validation])
 
 
 def _refuse_language(embedder: Embedder, learned: Labelled) -> None:

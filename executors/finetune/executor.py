@@ -28,6 +28,7 @@ from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
 from executors.hardware import number_format, peak_addressed_gib, peak_ram_gib
 from executors.models import Attention, LoadedModel, quiet_libraries
+from executors.permitted import learnable
 from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
@@ -53,7 +54,7 @@ class FinetuneExecutor:
         """Train in a process of its own, which may run out of memory, and smaller if it did."""
         from executors.finetune.survive import survive
 
-        return survive(plan, run, data, context, _method(plan))
+        return survive(plan, run, learnable(data, context.session), context, _method(plan))
 
     def tune(
         self,

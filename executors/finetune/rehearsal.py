@@ -8,6 +8,7 @@ from executors.base import Context, RunData
 from executors.finetune.rows import Rows, make_rows
 from executors.goals import for_goal
 from executors.models import load_tokenizer
+from executors.permitted import learnable
 from executors.rundir import RunDir
 
 
@@ -27,9 +28,8 @@ def rehearse(plan: Plan, data: RunData, context: Context) -> None:
             raise
         context.session.say("rehearse.model-not-here", model=model)
         return
-    learned, watched = (
-        for_goal(part, plan.goal) for part in (data.split.train, data.split.validation)
-    )
+    parts = learnable(data, context.session).split
+    learned, watched = (for_goal(part, plan.goal) for part in (parts.train, parts.validation))
     labels = sorted({e.label for e in learned if e.label})
     seq_len = int(plan.config["finetune.seq_len"])
     for part, tolerant in ((learned, False), (watched, True)):

@@ -5,27 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from knowledge.corpus.permissions import Permissions
-from knowledge.corpus.types import Document, Example, ExampleKind
-
-
-def open_to_all(
-    examples: Sequence[Example], documents: Sequence[Document], permissions: Permissions
-) -> list[Example]:
-    """Examples that may be shown to whoever asks: a prompt has the same ones for everybody.
-
-    Closed are those of a file that is not open to all, those that rest on a closed document, and,
-    where any document is closed, questions of which nobody wrote down what they rest on.
-    """
-    closed = {document.id for document in documents if document.groups}
-
-    def is_open(example: Example) -> bool:
-        if permissions.of_file(example.source) or closed & set(example.doc_ids):
-            return False
-        known = example.doc_ids or example.kind != "qa" or not example.answerable
-        return bool(known) or not closed
-
-    return [example for example in examples if is_open(example)]
+from knowledge.corpus.types import Example, ExampleKind
 
 
 def choose_shots(

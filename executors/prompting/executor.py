@@ -22,7 +22,8 @@ from executors.base import (
 )
 from executors.evaluate.abstention import is_refusal
 from executors.generator import generator_lacks, open_generator
-from executors.prompting.examples import choose_shots, open_to_all
+from executors.permitted import open_to_all
+from executors.prompting.examples import choose_shots
 from executors.prompting.prompts import conversation
 from executors.prompting.whole_corpus import Paper, WholeCorpusSystem
 from executors.rag.chunking.chunk import metadata_of

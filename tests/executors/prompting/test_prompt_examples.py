@@ -12,14 +12,13 @@ from made import CONFIG, PlanMaker, write_company
 
 from advisor.session import Session
 from executors.base import Context, Question, RunData
-from executors.prompting.examples import choose_shots, open_to_all
+from executors.prompting.examples import choose_shots
 from executors.prompting.executor import PROMPT_FILE, PromptingExecutor
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
-from knowledge.corpus.permissions import Permissions, parse
 from knowledge.corpus.reading import read
 from knowledge.corpus.splits import split
-from knowledge.corpus.types import Document, Example
+from knowledge.corpus.types import Example
 
 
 def qa(n: int, group: str | None = None, answerable: bool = True) -> Example:
@@ -96,27 +95,3 @@ def test_the_road_shows_no_test_question_and_answers_with_a_real_model(
     assert all(r.tokens_out <= 8 and r.tokens_in > 0 for r in replies)
     assert [r.answer for r in system.answer(questions)] == [r.answer for r in replies]
     system.close()
-
-
-def test_an_example_that_rests_on_a_closed_document_is_shown_to_nobody() -> None:
-    def example(id_: str, source: str = "qa.jsonl", *doc_ids: str, **more) -> Example:
-        return Example(id_, more.pop("kind", "qa"), "p", "c", source, "", doc_ids=doc_ids, **more)
-
-    papers = [
-        Document("open.md", "", "open.md", (), ""),
-        Document("pay.md", "", "pay.md", (), "", groups=frozenset({"board"})),
-    ]
-    examples = [
-        example("open", "qa.jsonl", "open.md"),
-        example("closed", "qa.jsonl", "open.md", "pay.md"),
-        example("unknown"),
-        example("unanswerable", answerable=False),
-        example("tone", kind="rewrite"),
-        example("closed-tone", "board/tone.jsonl", kind="rewrite"),
-    ]
-    permissions = parse(b'[groups]\n"board/**" = ["board"]\n"pay.md" = ["board"]\n')
-    shown = [e.id for e in open_to_all(examples, papers, permissions)]
-    assert shown == ["open", "unanswerable", "tone"]
-    everything = open_to_all(examples, papers[:1], Permissions({}))
-    assert everything == examples
-    assert open_to_all(examples, papers, parse(b"[groups")) == []
