@@ -63,7 +63,8 @@ def runnable(road: Road, needs: Needs) -> bool:
         return False
     if road.variant == "whole_corpus" and not needs.vram_gib:
         return needs.model not in (None, "", "starter")
-    return road.approach != "rag" or needs.data is None or needs.data.n_documents > 0
+    indexed = road.approach in ("rag", "hybrid")
+    return not indexed or needs.data is None or needs.data.n_documents > 0
 
 
 def offered(needs: Needs) -> tuple[Road, ...]:

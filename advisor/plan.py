@@ -27,7 +27,7 @@ from advisor.types import (
 )
 from knowledge.catalog.loader import did_you_mean, stamp
 
-EXECUTORS = {"prompting": "prompting", "rag": "rag"}
+EXECUTORS = {"prompting": "prompting", "rag": "rag", "hybrid": "hybrid"}
 METHODS = {"full": "finetune", "lora": "finetune", "qlora": "finetune", "encoder": "encoder"}
 """Executor by method of fine-tuning."""
 PLACES = ("local",)
@@ -36,6 +36,10 @@ STEPS = {
     "prompting": ("read", "split", "choose_examples", "evaluate", "report"),
     "rag": ("read", "split", "chunk", "embed", "index", "calibrate", "evaluate", "report"),
     "finetune": ("read", "split", "load", "train", "verify", "evaluate", "report"),
+    "hybrid": (
+        *("read", "split", "chunk", "embed", "index", "calibrate"),
+        *("retrieve", "load", "train", "verify", "evaluate", "report"),
+    ),
     "encoder": ("read", "split", "embed", "train", "calibrate", "evaluate", "report"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ GROUPS = {
     "prompting": (*_EVERY, "endpoint", "prompting"),
     "rag": (*_EVERY, "endpoint", "rag"),
     "finetune": (*_EVERY, "finetune"),
+    # It answers with what it tuned: no endpoint.
+    "hybrid": (*_EVERY, "rag", "finetune", "hybrid"),
     # No generator: its model is the embedder, which has a setting of its own.
     "encoder": ("encoder", "data", "limits", "seed"),
 }
@@ -117,16 +120,39 @@ def _implied(
     if executor == "encoder":
         return {}
     values: dict[str, tuple[Scalar, str]] = {"model": _model(option, needs)}
-    if executor == "finetune":
+    if executor in ("finetune", "hybrid"):
         values |= _by_examples(needs, str(option.method))
         if not needs.vram_gib:
             # Recomputing activations saves GPU memory; RAM is seldom what a CPU run lacks.
             reason = t("plan.why.cpu-no-checkpointing")
             values["finetune.gradient_checkpointing"] = (False, reason)
+    if executor == "hybrid":
+        values |= _with_passages(needs, overrides)
     here = "endpoint.url" not in overrides
     if executor == "rag" and here and values["model"][0] == "starter":
         # The 270M starter garbles what it is given (bench/LOG.md); quoting does not.
         values["rag.answer"] = ("extractive", t("plan.why.starter-quotes"))
+    return values
+
+
+def _with_passages(needs: Needs, overrides: Mapping[str, Scalar]) -> dict[str, tuple[Scalar, str]]:
+    """Rows long enough for the passages that stand in them, and how they are tuned on.
+
+    A passage is measured in the embedder's tokens; a language model of another vocabulary needs
+    up to half as many again, and the instruction, question and answer some hundreds.
+    """
+    known = load("settings")
+    shown, each = (
+        int(overrides.get(id_, known[id_].default)) for id_ in ("rag.top_k", "rag.chunk_tokens")
+    )
+    values: dict[str, tuple[Scalar, str]] = {
+        "finetune.seq_len": (
+            math.ceil((1.5 * shown * each + 512) / 256) * 256,
+            t("plan.why.passages-in-rows", n=shown),
+        )
+    }
+    if not needs.vram_gib:
+        values["hybrid.method"] = ("lora", t("plan.why.cpu-lora"))
     return values
 
 

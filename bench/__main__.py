@@ -14,6 +14,7 @@ ALL = (
     "rag_plan",
     "retrieval_choices",
     "roads",
+    "hybrid",
     "evidence",
     "coding",
     "estimate_speed",

@@ -83,7 +83,7 @@ def unfenced(question: str, passages: Sequence[Passage], lang: str) -> list[Mess
     """What most tutorials do: the texts pasted in front of the question."""
     pasted = "\n\n".join(passage.text for passage in passages)
     return [
-        {"role": "system", "content": text("rag.prompt.system", lang)},
+        {"role": "system", "content": text("prompt.grounded.system", lang)},
         {
             "role": "user",
             "content": text("rag.prompt.user", lang, passages=pasted, question=question),

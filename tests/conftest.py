@@ -17,7 +17,11 @@ from advisor.types import KnowledgeStamp, Plan, PlanInput
 
 os.environ["OKAKAE_READ_CACHE"] = "off"  # made files live for one test
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the hub's library is first imported
-for folder in ("", "executors"):  # made.py and tiny.py, from every room
+for folder in (
+    "",
+    "executors",
+    "executors/rag",
+):  # made.py, tiny.py and small corpora
     sys.path.insert(0, str(Path(__file__).parent / folder))
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from executors.rag.refresh.update import Refreshed
     from executors.rundir import RunDir
 
+INDEXED = ("rag", "hybrid")
+"""Executors whose runs have an index."""
 SHOWN = 10
 """Names shown of each kind; `--json` has them all."""
 SOME_REFUSED = 8
@@ -56,7 +58,7 @@ def refresh(session: Session, run: Path, changes: Path | None) -> None:
     started = time.perf_counter()
     opened = RunDir.open(run)
     plan = opened.plan
-    if plan.executor != "rag":
+    if plan.executor not in INDEXED:
         raise UsageError("refresh-no-index", where=str(run), name=plan.executor)
     if not opened.done("build"):
         status, path = opened.manifest.status, command_line(run)

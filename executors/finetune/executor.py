@@ -47,14 +47,14 @@ class FinetuneExecutor:
         """Packages that are missing, or a model that cannot fit here by any way."""
         from executors.finetune.fits import too_large
 
-        lacks = training_lacks(plan.config, plan.method)
-        return lacks or too_large(plan.config, _method(plan))
+        lacks = training_lacks(plan.config, tuning_method(plan))
+        return lacks or too_large(plan.config, tuning_method(plan))
 
     def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
         """Train in a process of its own, which may run out of memory, and smaller if it did."""
         from executors.finetune.survive import survive
 
-        return survive(plan, run, learnable(data, context.session), context, _method(plan))
+        return survive(plan, run, learnable(data, context.session), context, tuning_method(plan))
 
     def tune(
         self,
@@ -178,8 +178,16 @@ class FinetuneExecutor:
         rehearse(plan, data, context)
 
     def open(self, run: RunDir, context: Context) -> TunedSystem:
-        """The base model with the run's adapter, or the run's own model after full tuning."""
-        about = json.loads((run.artifacts / ABOUT).read_text(encoding="utf-8"))
+        """The tuned model, asked as it was trained."""
+        return TunedSystem(run.plan, _about(run)["labels"], self.generator(run, context))
+
+    def generator(self, run: RunDir, context: Context) -> LocalGenerator:
+        """The base model with the run's adapter, or the run's own model after full tuning.
+
+        Raises:
+            RunError: the base model or its template changed, or the adapter is not the run's.
+        """
+        about = _about(run)
         plan = run.plan
         if about["method"] == "full":
             loaded = load_for({**plan.config, "model": str(run.artifacts / MODEL)}, context)
@@ -195,7 +203,7 @@ class FinetuneExecutor:
             check_adapter(tuned, folder)
             loaded = loaded.with_model(tuned.eval())
         check_template(loaded.tokenizer, about, run.path)
-        return TunedSystem(plan, about["labels"], LocalGenerator(loaded))
+        return LocalGenerator(loaded)
 
 
 class TunedSystem:
@@ -241,10 +249,17 @@ def load_base(
     )
 
 
-def _method(plan: Plan) -> Method:
-    if plan.method not in ("full", "lora", "qlora"):
-        raise RunError("method-unknown", method=str(plan.method))
-    return plan.method
+def tuning_method(plan: Plan) -> Method:
+    """How the plan tunes: its method, or what its road is set to where tuning is a part of it."""
+    method = plan.method or plan.config.get("hybrid.method")
+    if method not in ("full", "lora", "qlora"):
+        raise RunError("method-unknown", method=str(method))
+    return method
+
+
+def _about(run: RunDir) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads((run.artifacts / ABOUT).read_text(encoding="utf-8"))
+    return about
 
 
 def _save(model: Any, tokenizer: Any, method: Method, artifacts: Path) -> None:

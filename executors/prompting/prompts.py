@@ -21,7 +21,8 @@ def conversation(
 
     Args:
         question: the user's own words, unchanged.
-        kind: qa, rewrite or labelled; each has its own instruction.
+        kind: qa, rewrite, labelled or grounded (passages and a question); each has its own
+            instruction.
         lang: ja or en, the language of the instruction.
         examples: few-shot examples of the same kind, in the order they are shown.
         labels: for `labelled`, the labels to choose from.

@@ -16,7 +16,7 @@ from advisor.errors import RunError
 from advisor.files import write_json
 from advisor.session import Session
 from advisor.types import Plan, Scalar
-from executors.base import Context, Lack, RunData
+from executors.base import Context, Generator, Lack, RunData
 from executors.generator import generator_lacks, open_generator
 from executors.rag.answer.abstain import Threshold, calibrate, risk_coverage, weights_for
 from executors.rag.answer.system import RagSystem
@@ -80,7 +80,7 @@ class RagExecutor:
             found.append(Lack("embedder-missing", {"embedder": missing}))
         if data_root is None or not data_root.exists():
             found.append(Lack("rag-documents-missing", {"path": str(data_root or "-")}))
-        if _setting(plan, "rag.answer") == "generate":
+        if _generates(plan):
             found += generator_lacks(plan.config)
         return found
 
@@ -182,24 +182,39 @@ class RagExecutor:
             RunError: a file is missing or damaged, or the embedder changed.
             MachineError: the embedder is not installed here.
         """
+        made = open_generator(run.plan.config, context) if _generates(run.plan) else None
+        return self.open_with(run, context, made)
+
+    def open_with(
+        self,
+        run: RunDir,
+        context: Context,
+        generator: Generator | None = None,
+        *,
+        in_memory: bool = False,
+    ) -> RagSystem:
+        """The same with another generator, or quoting.
+
+        Args:
+            in_memory: search the run's own index also where a copy is on Milvus.
+        """
         plan = run.plan
         stored = _retrieval(run)
         # Embedder first: torch must be loaded before FAISS, or their OpenMP copies clash on macOS.
         embedder = open_embedder(stored["embedder"], context.session)
         store: Store
-        if on_milvus(plan.config):
+        if on_milvus(plan.config) and not in_memory:
             store = milvus_store(run, milvus_client(run, plan.config, context.session))
         else:
             store = FaissStore(open_index(run.index))
         retriever = open_search(stored, store, embedder, context.session)
         refuse_changed_embedder(store.facts, embedder)
-        generate = _setting(plan, "rag.answer") == "generate"
         line = float(_setting(plan, "rag.abstain_below")) or stored["threshold"]["value"]
         return _system(
             plan,
             retriever,
             threshold=line if _setting(plan, "rag.abstain") else 0.0,
-            context=context if generate else None,
+            generator=generator,
             top_k=stored.get("top_k"),
         )
 
@@ -217,7 +232,7 @@ class RagExecutor:
         Every answerable question is asked once more without its documents: so even a company that
         has no unanswerable questions learns what its near misses look like.
         """
-        system = _system(plan, retriever, threshold=0.0, context=None, top_k=top_k)
+        system = _system(plan, retriever, threshold=0.0, generator=None, top_k=top_k)
         answerable = [e for e in questions if e.answerable]
         alone = [e for e in answerable if e.doc_ids][:LEFT_OUT_QUESTIONS]
         sure: dict[str, list[float]] = {"answerable": [], "unanswerable": [], "left_out": []}
@@ -264,7 +279,7 @@ def _system(
     retriever: Retriever,
     *,
     threshold: float,
-    context: Context | None,
+    generator: Generator | None,
     top_k: int | None = None,
 ) -> RagSystem:
     return RagSystem(
@@ -272,10 +287,14 @@ def _system(
         threshold=threshold,
         top_k=top_k or int(_setting(plan, "rag.top_k")),
         lang=plan.language,
-        generator=open_generator(plan.config, context) if context else None,
+        generator=generator,
         max_new_tokens=int(_setting(plan, "generate.max_new_tokens")),
         unsupported="mark" if _setting(plan, "rag.unsupported") == "mark" else "drop",
     )
+
+
+def _generates(plan: Plan) -> bool:
+    return _setting(plan, "rag.answer") == "generate"
 
 
 def stored_embedder(run: RunDir) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Severity = Literal["info", "warn", "error"]
-ExampleKind = Literal["qa", "rewrite", "labelled"]
+ExampleKind = Literal["qa", "rewrite", "labelled", "grounded"]
 FileStatus = Literal["ok", "warn", "refused"]
 
 

@@ -272,12 +272,9 @@ def test_options_are_found_by_rank_and_name() -> None:
         find_option(replace(found, chosen=None), None)
 
 
-@pytest.mark.parametrize(("approach", "method"), [("hybrid", None), ("fine_tuning", "dora")])
-def test_what_this_version_cannot_run_is_said(
-    folder: Path, approach: str, method: str | None
-) -> None:
+def test_what_this_version_cannot_run_is_said(folder: Path) -> None:
     with pytest.raises(MachineError, match="option-not-runnable") as caught:
-        planned(folder, option=option(approach, method))
+        planned(folder, option=option("fine_tuning", "dora"))
     assert caught.value.exit_code == 4
 
 

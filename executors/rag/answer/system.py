@@ -104,6 +104,10 @@ class RagSystem:
 
     def confidence_without(self, text: str, documents: Sequence[str]) -> float:
         """The same for one question over an index in which these documents were never put."""
+        return self.without(documents).confidences([text])[0]
+
+    def without(self, documents: Sequence[str]) -> RagSystem:
+        """The same road, quoting, over an index in which these documents were never put."""
         retriever = without(self.retriever, documents)
         system = RagSystem(
             retriever,
@@ -114,7 +118,26 @@ class RagSystem:
             max_new_tokens=self._max_new_tokens,
         )
         system._quoter = self._quoter.over(retriever)
-        return system.confidences([text])[0]
+        return system
+
+    def read_for(self, text: str, *, owner: bool = False) -> tuple[Passage, ...]:
+        """The passages that a generator is shown for a question, best first.
+
+        Args:
+            owner: whether everything may be seen, or only what is open to everybody.
+        """
+        (case,) = self._cases([Question("", text)], self._top_k, owner=owner)
+        return self._quoted(case).passages[: self._top_k]
+
+    def best_of(self, text: str, documents: Sequence[str]) -> Passage | None:
+        """The passage of these documents that is nearest to a question; None if they have none."""
+        store, embedder = self.retriever.store, self.retriever.embedder
+        chunks = [chunk for doc_id in documents for chunk in store.document(doc_id)]
+        if not chunks:
+            return None
+        cosines = store.vectors([chunk.id for chunk in chunks]) @ embedder.queries([text])[0]
+        cosine, chunk = float(cosines.max()), chunks[int(cosines.argmax())]
+        return _passage(Hit(chunk.id, chunk, cosine, cosine))
 
     def around(self, passage: Passage) -> tuple[str, str]:
         """The texts before and after a passage in its document; empty at either end."""
