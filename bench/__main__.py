@@ -39,6 +39,7 @@ ALL = (
     "adapters",
     "out_of_memory",
     "encoder",
+    "statistics",
 )
 
 
