@@ -40,6 +40,7 @@ ALL = (
     "out_of_memory",
     "encoder",
     "statistics",
+    "curve",
 )
 
 

@@ -103,6 +103,19 @@ def mean_p_values(data: NDArray[np.float64], groups: Groups) -> list[float]:
     return found
 
 
+def sign_flip_p_values(data: NDArray[np.float64], *, seed: int = 0) -> list[float]:
+    """Two-sided p-values of «the signs are chance», each question's flipped on its own.
+
+    Fisher's randomisation test, on draws of signs; exact at any number of questions where two
+    roads are alike. For answers that are right or wrong it is McNemar's test, which needs no draws.
+    """
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(RESAMPLES - 1, data.shape[1]))
+    reached = np.abs(data.sum(axis=1, keepdims=True)) - 1e-9
+    as_far = (np.abs(data @ signs.T) >= reached).sum(axis=1)
+    found: list[float] = ((1 + as_far) / RESAMPLES).tolist()
+    return found
+
+
 def _draws(data: NDArray[np.float64], groups: Groups, seed: int) -> NDArray[np.float64]:
     """(experiments, RESAMPLES) means of the questions of as many groups, drawn with replacement."""
     random = np.random.default_rng(seed)

@@ -12,6 +12,7 @@ from executors.evaluate.clustered import (
     bootstrap_intervals,
     groups_of,
     mean_p_values,
+    sign_flip_p_values,
     standard_errors,
 )
 
@@ -98,16 +99,16 @@ def difference_p(
 ) -> float:
     """Two-sided p-value of «a and b are equally good» on the same questions.
 
-    Student's t on the paired differences, clustered; where every answer is right or wrong,
-    McNemar's exact test must agree: t sees a difference in 4 lost of 15 and none won, where
-    chance alone gives p = 0.125. McNemar by itself takes questions about one document for
-    independent, and on graded answers tests how often, not by how much.
+    The larger of two: Student's t on the paired differences, which knows that questions about one
+    document go together; and a test that is exact for few and skewed differences, McNemar's where
+    every answer is right or wrong, else its counterpart on graded ones. By itself t sees a
+    difference in 4 lost of 15 and none won, where chance alone gives p = 0.125.
     """
     import numpy as np
 
-    gaps = np.subtract(np.asarray(a, float), np.asarray(b, float))
-    p = mean_p_values(gaps[None], groups_of(len(gaps), clusters))[0]
-    return max(p, mcnemar(a, b)) if is_binary(a, b) else p
+    gaps = np.subtract(np.asarray(a, float), np.asarray(b, float))[None]
+    exact = mcnemar(a, b) if is_binary(a, b) else sign_flip_p_values(gaps)[0]
+    return max(exact, mean_p_values(gaps, groups_of(gaps.shape[1], clusters))[0])
 
 
 def is_binary(*answers: Sequence[float]) -> bool:
