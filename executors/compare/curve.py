@@ -9,6 +9,7 @@ before the power law sets in ruins it (Lin et al. 2024, arXiv 2402.02314).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def falls(points: Sequence[Measured]) -> list[float]:
     if len(points) <= wanted:
         raise UsageError("curve-too-short", have=len(points), need=wanted + 1)
     found = []
-    for one, other in zip(points, points[1:], strict=False):
+    for one, other in itertools.pairwise(points):
         step = other.examples / one.examples if one.examples > 0 else 0.0
         if not 1.8 <= step <= 2.2:
             raise UsageError("curve-not-doubling", one=one.examples, other=other.examples)
@@ -83,7 +84,7 @@ def falls(points: Sequence[Measured]) -> list[float]:
 
 def unsteadiness(recent: Sequence[float]) -> float:
     """How much the falls change from doubling to doubling: what the band's width goes by."""
-    return sum(abs(one - other) for one, other in zip(recent, recent[1:], strict=False))
+    return sum(abs(one - other) for one, other in itertools.pairwise(recent))
 
 
 def predict(

@@ -8,7 +8,7 @@ and their effective number, (Σm)²/Σm² for sizes m, is what Student's quantil
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2000
 LARGEST_DRAW = 4_000_000
-"""Weights drawn at once (32 MB): with more groups the bootstrap goes through them in parts."""
+"""Numbers drawn at once (32 MB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,13 @@ def sign_flip_p_values(data: NDArray[np.float64], *, seed: int = 0) -> list[floa
     Fisher's randomisation test, on draws of signs; exact at any number of questions where two
     roads are alike. For answers that are right or wrong it is McNemar's test, which needs no draws.
     """
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(RESAMPLES - 1, data.shape[1]))
+    random = np.random.default_rng(seed)
+    n = data.shape[1]
     reached = np.abs(data.sum(axis=1, keepdims=True)) - 1e-9
-    as_far = (np.abs(data @ signs.T) >= reached).sum(axis=1)
+    as_far = np.zeros(len(data), dtype=int)
+    for rows in _parts(RESAMPLES - 1, n):
+        signs = random.choice([-1.0, 1.0], size=(rows, n))
+        as_far += (np.abs(data @ signs.T) >= reached).sum(axis=1)
     found: list[float] = ((1 + as_far) / RESAMPLES).tolist()
     return found
 
@@ -121,11 +125,15 @@ def _draws(data: NDArray[np.float64], groups: Groups, seed: int) -> NDArray[np.f
     random = np.random.default_rng(seed)
     sums, sizes = groups.sums(data), groups.sizes
     count = len(sizes)
-    rows = max(1, LARGEST_DRAW // count)
     parts = []
-    for at in range(0, RESAMPLES, rows):
-        weights = random.multinomial(
-            count, np.full(count, 1 / count), size=min(rows, RESAMPLES - at)
-        )
+    for rows in _parts(RESAMPLES, count):
+        weights = random.multinomial(count, np.full(count, 1 / count), size=rows)
         parts.append((sums @ weights.T) / (weights @ sizes))
     return np.concatenate(parts, axis=1)
+
+
+def _parts(draws: int, width: int) -> Iterator[int]:
+    """So many draws of a given width, in parts that keep memory small."""
+    rows = max(1, LARGEST_DRAW // width)
+    for at in range(0, draws, rows):
+        yield min(rows, draws - at)

@@ -1,4 +1,4 @@
-"""A pilot's curve carried on: exact on a power law, honest in its band, refused where it must be."""
+"""A pilot carried on: right on a power law, honest in its band, refused where it must be."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bench import statistics
 from bench.populations import Population
 from executors.evaluate.clustered import (
     bootstrap_intervals,
     groups_of,
     mean_p_values,
+    sign_flip_p_values,
     standard_errors,
 )
 from executors.evaluate.statistics import difference_p, mcnemar, mean_interval
@@ -79,6 +82,21 @@ def test_groups_that_all_say_the_same_are_no_more_than_that_many_coins() -> None
     assert difference_p(won, lost, halves) == 0.5
 
 
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=9))
+@settings(deadline=None)
+def test_drawn_signs_agree_with_all_signs(gaps: list[float]) -> None:
+    signs = np.array(list(itertools.product((-1, 1), repeat=len(gaps))))
+    every = (np.abs(signs @ np.array(gaps)) >= abs(sum(gaps)) - 1e-9).mean()
+    drawn = sign_flip_p_values(np.array([gaps]))[0]
+    assert drawn == pytest.approx(every, abs=5 * math.sqrt(every * (1 - every) / 2000) + 0.001)
+
+
+def test_drawn_signs_agree_with_mcnemar() -> None:
+    a, b = [1.0] * 9 + [0.0] * 21, [0.0] * 9 + [1.0] * 2 + [0.0] * 19
+    drawn = sign_flip_p_values(np.subtract(a, b)[None])[0]
+    assert drawn == pytest.approx(mcnemar(a, b), abs=0.02)
+
+
 outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=40)
 
 
@@ -108,6 +126,19 @@ def test_intervals_hold_the_true_difference_as_often_as_they_say(
     metric: str, clustered: bool
 ) -> None:
     assert 0.92 <= held(Population(metric, clustered), 30) <= 0.98  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("metric", ["right or wrong", "graded", "mixed"])
+def test_simulated_comparisons_are_judged_as_judge_does(
+    metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The simulation works on many at once; it must say what `judge` says of each."""
+    monkeypatch.setattr(statistics, "EXPERIMENTS", 200)
+    monkeypatch.setattr(statistics, "THROUGH_JUDGE", 15)
+    population = Population(metric, clustered=True)  # type: ignore[arg-type]
+    row = statistics._false_verdicts(population, "some worse", 40, 3)
+    assert row["false"] <= 0.06
+    assert 0.1 < row["found"] < 0.6
 
 
 def test_made_up_roads_have_the_scores_they_are_said_to_have() -> None:
