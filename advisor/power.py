@@ -41,7 +41,9 @@ def detectable_difference(
     if n < 2 or free < 1:
         return 1.0
     pairs = max(1, roads * (roads - 1) // 2)
-    wanted = (quantile(1 - LEVEL / pairs / 2, free) + quantile(POWER, free)) * paired_sd
+    sure = quantile(1 - LEVEL / pairs / 2, free)
+    # How far noncentral t must lie from zero (Johnson and Welch 1940): its spread grows with it.
+    wanted = (sure + NormalDist().inv_cdf(POWER) * math.sqrt(1 + sure**2 / (2 * free))) * paired_sd
     if not binary:
         return min(1.0, wanted / math.sqrt(n))
     # wanted / sqrt(n - 1 / difference), solved for the difference: an exact test on discordant

