@@ -242,6 +242,7 @@ _SUMMARY: Mapping[str, tuple[str, ...]] = {
     "settings": ("type", "default", "choices"),
     "embedders": ("languages", "dimension", "max_tokens", "licence"),
     "rerankers": ("languages", "licence", "params"),
+    "curves": ("doublings", "weights", "low", "high"),
 }
 
 

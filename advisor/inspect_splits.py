@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import click
 
-from advisor.pilot import DIFFERENCE, PAIRED_SD, Z_95, Z_POWER_80, questions_for
+from advisor.pilot import DIFFERENCE
+from advisor.power import detectable_difference, questions_for
 from advisor.session import Session
 from knowledge.corpus.splits import PARTS, group_key, split
 from knowledge.corpus.types import Example
@@ -41,7 +41,7 @@ class SplitAdvice:
     @property
     def detectable(self) -> float | None:
         """Smallest true gap shown with 80 % power, as a share; None for an empty test."""
-        return detectable(self.test) if self.test else None
+        return detectable_difference(self.test) if self.test else None
 
     @property
     def missing(self) -> int:
@@ -74,11 +74,6 @@ class SplitAdvice:
             "test_questions_missing": self.missing,
             "basis": BASIS,
         }
-
-
-def detectable(n: int) -> float:
-    """The smallest true difference of two roads that `n` paired questions show (80 % power)."""
-    return min(1.0, (Z_95 + Z_POWER_80) * PAIRED_SD / math.sqrt(n))
 
 
 def split_advice(examples: Sequence[Example]) -> SplitAdvice:

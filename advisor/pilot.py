@@ -6,11 +6,11 @@ leads at all. Where the simpler road leads by a little, the escalation itself is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from advisor.options import ROADS
+from advisor.power import questions_for
 from advisor.ranking import Ranked
 from advisor.types import Estimate, Needs, Pilot
 
@@ -20,10 +20,6 @@ LEVEL = 0.5
 """Lead under which the order says nothing (judgement)."""
 DIFFERENCE = 0.1
 """The gap between two roads that a pilot should show: what would justify the dearer one."""
-PAIRED_SD = 0.42
-"""Spread of the difference of two roads on one question before anything was measured (retrieval
-figures of a public Japanese FAQ, 749 questions); what `okakae compare` assumes too."""
-Z_95, Z_POWER_80 = 1.959964, 0.841621
 
 
 def pilot(needs: Needs, ranked: Sequence[Ranked]) -> Pilot | None:
@@ -48,11 +44,6 @@ def pilot(needs: Needs, ranked: Sequence[Ranked]) -> Pilot | None:
 def name_of(item: Ranked) -> str:
     """The road's name on the command line."""
     return str(item.road.method or item.road.variant or item.road.approach)
-
-
-def questions_for(difference: float) -> int:
-    """How many paired questions show a true difference (80 % power, 95 % sure)."""
-    return math.ceil(((Z_95 + Z_POWER_80) * PAIRED_SD / difference) ** 2)
 
 
 def _cost(needs: Needs, roads: Sequence[Ranked]) -> Estimate | None:

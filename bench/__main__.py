@@ -39,6 +39,9 @@ ALL = (
     "adapters",
     "out_of_memory",
     "encoder",
+    "statistics",
+    "curve",
+    "curve_pilots",
 )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from advisor.errors import Fault, OkakaeError, RunError, UsageError
 from advisor.files import write_json
+from advisor.power import detectable_difference
 from advisor.session import Session
 from advisor.types import Plan
 from executors.apply import ONCE, Asking, Checked, apply, check_plan, heldout, load_data
 from executors.compare.roads import Road, road, road_name
 from executors.compare.verdict import Verdict, judge
-from executors.evaluate.statistics import detectable_difference
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
@@ -52,7 +52,7 @@ def compare(
         "compare.before",
         n=len(test),
         roads=len(checked),
-        points=round(100 * detectable_difference(len(test))),
+        points=round(100 * detectable_difference(len(test), roads=len(checked))),
     )
     failed: dict[str, str] = {}
     roads: list[Road] = []

@@ -20,6 +20,7 @@ from knowledge.catalog.records import (
     KINDS,
     Api,
     Embedder,
+    Extrapolation,
     Gpu,
     KnowledgeStamp,
     Licence,
@@ -106,6 +107,8 @@ def load(kind: Literal["settings"]) -> Mapping[str, Setting]: ...
 def load(kind: Literal["embedders"]) -> Mapping[str, Embedder]: ...
 @overload
 def load(kind: Literal["rerankers"]) -> Mapping[str, RerankerModel]: ...
+@overload
+def load(kind: Literal["curves"]) -> Mapping[str, Extrapolation]: ...
 @overload
 def load(kind: str) -> Mapping[str, Any]: ...
 def load(kind: str) -> Mapping[str, Any]:

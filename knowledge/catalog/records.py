@@ -407,6 +407,25 @@ class RerankerModel:
     ndcg10_ja: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Extrapolation:
+    """How the loss goes on falling after a pilot; used by `executors/compare/curve.py`.
+
+    The fall of log loss over `doublings` more is the weighted sum of the last falls per doubling,
+    newest first. An 80 % band reaches from `low` spreads under it to `high` over it, a spread
+    being the sum of the changes from each of those falls to the next, plus `floor`.
+    """
+
+    id: str
+    source: str
+    date: str
+    doublings: int
+    weights: tuple[float, ...]
+    low: float
+    high: float
+    floor: float
+
+
 Record = (
     Model
     | Licence
@@ -424,6 +443,7 @@ Record = (
     | Setting
     | Embedder
     | RerankerModel
+    | Extrapolation
 )
 
 KINDS: Mapping[str, type[Record]] = {
@@ -443,4 +463,5 @@ KINDS: Mapping[str, type[Record]] = {
     "settings": Setting,
     "embedders": Embedder,
     "rerankers": RerankerModel,
+    "curves": Extrapolation,
 }

@@ -5,33 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.commands_inspect import inspect
-from advisor.inspect_splits import detectable, split_advice
-from advisor.pilot import questions_for
+from advisor.inspect_splits import split_advice
+from advisor.power import detectable_difference, questions_for
 from knowledge.corpus.splits import PARTS, split
 from knowledge.corpus.types import Example
-
-
-@pytest.mark.parametrize(("n", "gap"), [(20, 0.26), (50, 0.17), (100, 0.12), (200, 0.08)])
-def test_gaps_are_those_of_the_reference_table(n: int, gap: float) -> None:
-    assert detectable(n) == pytest.approx(gap, abs=0.006)
-
-
-def test_as_many_questions_as_advised_show_the_wanted_gap() -> None:
-    wanted = questions_for(0.1)
-    assert detectable(wanted) <= 0.1 < detectable(wanted - 1)
 
 
 def test_inspect_says_sizes_and_gaps(company: Path) -> None:
     run = CliRunner().invoke(inspect, [str(company), "--json"])
     said = json.loads(run.stdout)["splits"][str(company)]
     assert sum(said[part]["examples"] for part in PARTS) + said["left_out"] == 24
-    assert said["detectable_difference"] == round(detectable(said["test"]["examples"]), 3)
+    assert said["detectable_difference"] == round(
+        detectable_difference(said["test"]["examples"]), 3
+    )
     assert said["test_questions_missing"] == questions_for(0.1) - said["test"]["examples"]
     text = CliRunner().invoke(inspect, [str(company), "--lang", "en", "--plain"]).stdout
     assert f"With {said['test']['examples']} test questions only gaps above" in text

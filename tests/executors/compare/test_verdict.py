@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from executors.compare.roads import Road
@@ -19,13 +20,20 @@ from knowledge.corpus.types import Example
 def result(n: int, correct: float, **over: Any) -> Scored:
     answerable = over.pop("answerable", True)
     passages = over.pop("passages", ())
-    example = Example(f"e{n}", "qa", f"q{n}", "a", "", "", answerable=answerable)
+    example = Example(
+        f"e{n}", "qa", f"q{n}", "a", "", "", answerable=answerable, doc_ids=over.pop("doc_ids", ())
+    )
     return Scored(example, "", False, passages, 1.0, 1, 1, {"correct": correct, **over})
 
 
-def road(name: str, correct: Sequence[float], yen: float = 0.0) -> Road:
+def road(name: str, correct: Sequence[float], yen: float = 0.0, documents: int = 0) -> Road:
+    """Answers to as many questions, each alone or in equal runs about `documents` documents."""
     plan: Any = SimpleNamespace(estimates={"cost_jpy": SimpleNamespace(likely=yen)})
-    results = tuple(result(n, value) for n, value in enumerate(correct))
+    of = [f"d{n * documents // len(correct)}" if documents else "" for n in range(len(correct))]
+    results = tuple(
+        result(n, value, doc_ids=(document,) if document else ())
+        for n, (value, document) in enumerate(zip(correct, of, strict=True))
+    )
     return Road(name, RunDir(Path(name)), plan, results)
 
 
@@ -74,8 +82,29 @@ def test_more_roads_need_a_clearer_difference() -> None:
     assert judge([road("rag", best), road("qlora", other)]).against_best["qlora"].verdict == "worse"
     three = [road(name, other) for name in ("qlora", "lora", "prompting")]
     verdict = judge([road("rag", best), *three])
-    assert verdict.against_best["qlora"].p_value == pytest.approx(3 * 2 / 2**6)
+    assert verdict.against_best["qlora"].p_value == pytest.approx(6 * 2 / 2**6)
     assert verdict.against_best["qlora"].verdict == "no difference shown"
+
+
+def test_the_luckiest_of_five_equal_roads_does_not_beat_the_others() -> None:
+    """Each pair is held against all ten pairs: the best was picked by the same answers."""
+    random = np.random.default_rng(4)
+    called = 0
+    for _ in range(100):
+        hard = random.normal(0, 1, 60)
+        answers = (hard + random.normal(0, 1, (5, 60)) > 0).astype(float)
+        verdict = judge([road(f"road{i}", row) for i, row in enumerate(answers.tolist())])
+        called += any(against.verdict == "worse" for against in verdict.against_best.values())
+    assert called <= 7
+
+
+def test_questions_about_few_documents_show_less() -> None:
+    best, other = [1.0] * 40, [0.0] * 16 + [1.0] * 24
+    alone = judge([road("rag", best), road("lora", other)])
+    together = judge([road("rag", best, documents=5), road("lora", other, documents=5)])
+    assert alone.against_best["lora"].verdict == "worse"
+    assert together.against_best["lora"].verdict == "no difference shown"
+    assert together.detectable_difference > 2 * alone.detectable_difference
 
 
 def test_roads_that_agree_everywhere_do_not_claim_to_see_everything() -> None:

@@ -10,15 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.power import PRIOR_PAIRED_SD
 from executors.evaluate.statistics import (
-    PRIOR_PAIRED_SD,
-    detectable_difference,
     holm,
     mcnemar,
     mean_interval,
     paired_difference,
     paired_sd,
-    questions_for,
     wilson,
 )
 
@@ -149,24 +147,6 @@ def test_unpaired_figures_are_refused() -> None:
         paired_difference([1.0], [1.0, 0.0])
 
 
-@pytest.mark.parametrize(("n", "sd"), [(30, 0.42), (100, 0.42), (50, 0.6)])
-def test_the_detectable_difference_is_found_four_times_in_five(n: int, sd: float) -> None:
-    difference = detectable_difference(n, sd)
-    random = np.random.default_rng(11)
-    gaps = random.normal(difference, sd, size=(4000, n))
-    z = gaps.mean(axis=1) / (sd / math.sqrt(n))
-    assert (np.abs(z) > 1.959964).mean() == pytest.approx(0.8, abs=0.03)
-
-
-@given(st.floats(0.02, 0.5), st.floats(0.1, 0.8))
-def test_questions_needed_and_difference_shown_are_inverse(gap: float, sd: float) -> None:
-    n = questions_for(gap, sd)
-    if n > 2:
-        assert detectable_difference(n, sd) <= gap + 1e-9
-        assert detectable_difference(n - 1, sd) >= min(gap, 1.0) - 1e-9
-
-
 def test_full_agreement_does_not_make_the_test_set_all_seeing() -> None:
     assert paired_sd([1.0] * 20, [1.0] * 20) == PRIOR_PAIRED_SD
     assert paired_sd([1.0, 0.0], [0.0, 0.0]) == pytest.approx(math.sqrt(0.5))
-    assert detectable_difference(1) == 1.0
