@@ -111,7 +111,7 @@ def wanted_diagnostics(
 
 def asks_model(plan: Plan) -> bool:
     """Whether a language model writes the road's answers."""
-    return plan.executor in ("prompting", "finetune", "rag") and not quotes(plan)
+    return plan.executor in ("prompting", "finetune", "rag", "hybrid") and not quotes(plan)
 
 
 def quotes(plan: Plan) -> bool:

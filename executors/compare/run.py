@@ -27,7 +27,7 @@ from executors.generator import forget_models, sharing_models
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
-TRAINS = ("finetune", "encoder")
+TRAINS = ("finetune", "encoder", "hybrid")
 """Executors whose training wants the memory to itself."""
 
 
