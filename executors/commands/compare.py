@@ -67,6 +67,19 @@ def compare(
             limits=limits,
             drop_leaks=drop_leaks,
         )
+        files = report_comparison(
+            comparison.roads,
+            target,
+            session,
+            recommendation=recommendation,
+            verdict=comparison.verdict,
+            failed=comparison.failed,
+            diagnosed=comparison.diagnosed,
+            before=comparison.before.document(),
+        )
+        if comparison.limit is not None:
+            session.say("report.written", path=files["html"])
+            raise comparison.limit
     except (KeyboardInterrupt, LimitError):
         flags = [word for item in sets for word in ("--set", item)]
         flags += ["--no-diagnostics"] * (not diagnostics)
@@ -74,16 +87,6 @@ def compare(
         command = command_line("okakae", "compare", *named, *flags, "--run", target, "--resume")
         session.say("apply.resume", command=command)
         raise
-    files = report_comparison(
-        comparison.roads,
-        target,
-        session,
-        recommendation=recommendation,
-        verdict=comparison.verdict,
-        failed=comparison.failed,
-        diagnosed=comparison.diagnosed,
-        before=comparison.before.document(),
-    )
     session.out(
         load_document(target) | {"files": files},
         lambda: show(comparison, files, session, load_document(target)),

@@ -60,6 +60,9 @@ def demo(session: Session, folder: Path | None, resume: bool) -> None:
         before=comparison.before.document(),
     )
 
+    if comparison.limit is not None:
+        raise comparison.limit
+
     def human() -> None:
         show(comparison, files_, session, load_document(target))
         question = session.t("demo.question")

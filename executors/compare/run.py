@@ -65,6 +65,8 @@ class Comparison:
     seconds: float
     before: Before
     diagnosed: Diagnosed = NOTHING_DIAGNOSED
+    limit: LimitError | None = None
+    """The limit that ended it before everything was run."""
 
 
 def compare(
@@ -91,7 +93,8 @@ def compare(
     Raises:
         UsageError: the plans do not hold out the same questions.
         RunError: no road finished, or the questions prove nothing (see `freeze`).
-        LimitError: a limit of hours, yen or calls was reached; `resume` goes on from there.
+        LimitError: a limit of hours, yen or calls was reached before any road finished; where
+            some did, `Comparison.limit` holds it. `resume` goes on from there.
     """
     started = time.perf_counter()
     checked = [check_plan(path, session)[0] for path in plans]
@@ -109,18 +112,18 @@ def compare(
     _say_before(before, len(checked), session)
     budget = Budget(by_road, folder, "compare", {**planned[0].config, **(limits or {})})
     with sharing_models():
-        roads, failed = _take(
-            dict(zip(by_road, checked, strict=True)), frozen, folder, session, budget, resume
-        )
-        if not roads:
-            raise RunError("no-road-finished", where=str(folder), reasons=str(failed))
+        entries = dict(zip(by_road, checked, strict=True))
+        roads, failed, limit = _take(entries, frozen, folder, session, budget, resume)
         seen = NOTHING_DIAGNOSED
-        if wanted:
+        if wanted and not limit:
             budget.begin_diagnostics()
-            seen = diagnose(wanted, data, folder, session, budget.check)
+            try:
+                seen = diagnose(wanted, data, folder, session, budget.check)
+            except LimitError as error:
+                limit = error
     seconds = time.perf_counter() - started
     record(folder, roads, failed, test, seconds, before)
-    return Comparison(tuple(roads), failed, judge(roads, seen), seconds, before, seen)
+    return Comparison(tuple(roads), failed, judge(roads, seen), seconds, before, seen, limit)
 
 
 def _take(
@@ -130,8 +133,12 @@ def _take(
     session: Session,
     budget: Budget,
     resume: bool,
-) -> tuple[list[Road], dict[str, str]]:
-    """Every road in turn, and why others failed; what they share is read and loaded once."""
+) -> tuple[list[Road], dict[str, str], LimitError | None]:
+    """Every road in turn, why others failed, and the limit that kept the rest from being taken.
+
+    Raises:
+        RunError, LimitError: no road finished.
+    """
     failed: dict[str, str] = {}
     roads: list[Road] = []
     for name, entry in checked.items():
@@ -151,14 +158,19 @@ def _take(
                 data=frozen.data,
             )
             roads.append(done)
-        except LimitError:
-            raise
+        except LimitError as error:
+            if not roads:
+                raise
+            rest = list(checked)[len(roads) + len(failed) :]
+            return roads, failed | dict.fromkeys(rest, error.ref), error
         except OkakaeError as error:
             failed[name] = error.ref
             session.say("compare.road-failed", name=session.t(f"road.{name}"), why=error.ref)
             if len(checked) == 1:
                 raise
-    return roads, failed
+    if not roads:
+        raise RunError("no-road-finished", where=str(folder), reasons=str(failed))
+    return roads, failed, None
 
 
 def finished_roads(names: Iterable[str], folder: Path) -> set[str]:

@@ -74,6 +74,19 @@ def test_a_limit_ends_it_and_says_how_to_go_on(compare: Compare, tmp_path: Path)
     assert done.exit_code == 0, done.stderr
 
 
+def test_roads_that_finished_before_the_limit_are_reported(
+    compare: Compare, tmp_path: Path
+) -> None:
+    assert compare("--no-diagnostics").exit_code == 0
+    (tmp_path / "run" / "roads" / "prompting" / "manifest.json").unlink()
+    (tmp_path / "run" / "report.json").unlink()
+    stopped = compare("--no-diagnostics", "--resume", "--set", "limits.hours=1e-9")
+    assert stopped.exit_code == 7 and "Report:" in stopped.stderr
+    document = json.loads((tmp_path / "run" / "report.json").read_text("utf-8"))
+    assert [road["name"] for road in document["roads"]] == ["zero_shot"]
+    assert document["failed"] == {"prompting": "compare-hours-reached"}
+
+
 @pytest.mark.parametrize("given", ["prompting.shots=3", "limits.hours=long", "limits.hours"])
 def test_of_finished_plans_only_limits_can_be_set(compare: Compare, given: str) -> None:
     assert compare("--set", given).exit_code == 2
