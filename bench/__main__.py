@@ -41,7 +41,6 @@ ALL = (
     "encoder",
     "statistics",
     "curve",
-    "curve_pilots",
 )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.power import LEVEL, POWER, detectable_difference
+from advisor.types import Estimate
 from bench.machine import save
 from bench.populations import Floats, Metric, Population
 from executors.compare.roads import Road
@@ -175,8 +176,11 @@ def _same_as_judge(
             raise AssertionError(f"judge says {worse}, the simulation {called[e]}")
 
 
+FREE = Estimate(0.0, 0.0, 0.0, "JPY", "formula:free")
+
+
 def _road(name: str, correct: Floats, documents: list[str]) -> Road:
-    plan: Any = SimpleNamespace(estimates={})
+    plan: Any = SimpleNamespace(estimates={"cost_jpy": FREE})
     results = tuple(
         Scored(
             Example(f"e{i}", "qa", f"q{i}", "a", "", "", doc_ids=(document,)),

@@ -24,7 +24,7 @@ from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, Rehearses, RunData
-from executors.evaluate.heldout import ask, read_answers
+from executors.evaluate.heldout import ask, batch_for, read_answers
 from executors.evaluate.latency import time_alone
 from executors.goals import for_goal
 from executors.hardware import forget_peak_ram, peak_ram_gib
@@ -54,7 +54,7 @@ class Asking:
     alone: int = 0
     """So many are asked again one at a time: a batch hides how long one person waits."""
     check: Callable[[], None] = lambda: None
-    """Called between batches; raises LimitError where a limit of the caller is reached."""
+    """Called before each batch; raises LimitError where a limit of the caller is reached."""
 
 
 ONCE = Asking()
@@ -129,8 +129,12 @@ def apply(
     run_path: Path | None = None,
     resume: bool = False,
     asking: Asking = ONCE,
+    data: RunData | None = None,
 ) -> RunDir:
     """Carry the plan out and leave a finished run.
+
+    Args:
+        data: the plan's data where the caller has read and split it already.
 
     Raises:
         OkakaeError: what went wrong; the run says so too and can be resumed.
@@ -142,7 +146,7 @@ def apply(
         try:
             run.start_again()
             run.forget_lost_stages()
-            _stages(run, plan, checked.data_root, session, asking)
+            _stages(run, checked, session, asking, data)
         except KeyboardInterrupt:
             run.finish("interrupted")
             raise
@@ -169,11 +173,13 @@ def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
     return run
 
 
-def _stages(run: RunDir, plan: Plan, root: Path | None, session: Session, asking: Asking) -> None:
-    context = Context(session)
+def _stages(
+    run: RunDir, checked: Checked, session: Session, asking: Asking, given: RunData | None
+) -> None:
+    context, plan = Context(session), checked.plan
     road = executor(plan.executor)
     with _measured(run):
-        data = load_data(plan, root, session)
+        data = given or load_data(plan, checked.data_root, session)
         test = heldout(data.split, plan)
         if not run.done("build"):
             run.add_actuals(road.build(plan, run, data, context))
@@ -217,12 +223,14 @@ def answer(
     label = session.t("apply.asking", n=len(test))
     try:
         with session.progress(label, total=len(test)) as progress:
-
-            def on_done(done: float) -> None:
-                progress.update(done)
-                asking.check()
-
-            ask(road_system, test, run.eval, on_done=on_done)
+            ask(
+                road_system,
+                test,
+                run.eval,
+                on_done=progress.update,
+                batch=batch_for(run.plan.config),
+                before=asking.check,
+            )
         if asking.alone:
             time_alone(road_system, test[: asking.alone], run.eval, asking.check)
     finally:

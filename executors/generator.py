@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 
 from advisor.types import Scalar
@@ -41,6 +43,34 @@ class LocalGenerator:
         """Nothing to close: the memory goes with the last reference."""
 
 
+_kept: ContextVar[dict[tuple[str, bool], LoadedModel] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def sharing_models() -> Iterator[None]:
+    """Within it a base model that answers stays loaded for the next road that asks it."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def forget_models() -> None:
+    """Let go of what is kept: a training needs the memory."""
+    kept = _kept.get()
+    if not kept:
+        return
+    import gc
+
+    import torch
+
+    kept.clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()  # what the allocator holds back, a training could not have
+
+
 def open_generator(config: Mapping[str, Scalar], context: Context) -> Generator:
     """The generator for a plan's `model` or `endpoint.*` settings.
 
@@ -52,7 +82,14 @@ def open_generator(config: Mapping[str, Scalar], context: Context) -> Generator:
         model = str(config.get("endpoint.model", ""))
         key_env = str(config.get("endpoint.key_env", ""))
         return EndpointGenerator(url, model, key_env, context.session)
-    return LocalGenerator(load_for(config, context))
+    kept = _kept.get()
+    if kept is None:
+        return LocalGenerator(load_for(config, context))
+    key = (str(config["model"]), bool(config.get("weights.allow_pickled", False)))
+    if key not in kept:
+        kept.clear()  # one at a time: two may not fit
+        kept[key] = load_for(config, context)
+    return LocalGenerator(kept[key])
 
 
 def load_for(

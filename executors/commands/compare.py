@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from advisor.errors import UsageError
+from advisor.errors import LimitError, UsageError
 from advisor.files import check_writable
 from advisor.render import command_line
 from advisor.session import Session, okakae_command
+
+if TYPE_CHECKING:
+    from advisor.types import Scalar
 
 
 @okakae_command("compare")
@@ -20,6 +24,9 @@ from advisor.session import Session, okakae_command
 @click.option("--set", "sets", multiple=True, metavar="id=value")
 @click.option("--run", "folder", type=click.Path(path_type=Path), default=None)
 @click.option("--resume", is_flag=True)
+@click.option("--diagnostics/--no-diagnostics", default=True)
+@click.option("--drop-leaks", is_flag=True)
+@click.option("--wide", is_flag=True)
 def compare(
     session: Session,
     plans: tuple[Path, ...],
@@ -27,6 +34,9 @@ def compare(
     sets: tuple[str, ...],
     folder: Path | None,
     resume: bool,
+    diagnostics: bool,
+    drop_leaks: bool,
+    wide: bool,
 ) -> None:
     """Run every plan, or the recommendation's candidates, and judge them."""
     from executors.compare.run import compare as run_all
@@ -40,49 +50,101 @@ def compare(
     if not resume:
         check_writable(target / "compare.json")
     recommendation: dict[str, Any] | None = None
+    named: list[str | Path] = ["--answers", answers] if answers else list(plans)
     if answers is not None:
-        plans, recommendation = candidate_plans(answers, sets, target, session, resume=resume)
+        plans, recommendation, limits = candidate_plans(
+            answers, sets, target, session, resume=resume, wide=wide
+        )
+    else:
+        limits = limits_of(sets)
     try:
-        comparison = run_all(plans, target, session, resume=resume)
-    except KeyboardInterrupt:
-        named = ["--answers", answers] if answers else list(plans)
+        comparison = run_all(
+            plans,
+            target,
+            session,
+            resume=resume,
+            diagnostics=diagnostics,
+            limits=limits,
+            drop_leaks=drop_leaks,
+        )
+        files = report_comparison(
+            comparison.roads,
+            target,
+            session,
+            recommendation=recommendation,
+            verdict=comparison.verdict,
+            failed=comparison.failed,
+            diagnosed=comparison.diagnosed,
+            before=comparison.before.document(),
+        )
+        if comparison.limit is not None:
+            session.say("report.written", path=files["html"])
+            raise comparison.limit
+    except (KeyboardInterrupt, LimitError):
         flags = [word for item in sets for word in ("--set", item)]
+        flags += ["--no-diagnostics"] * (not diagnostics)
+        flags += ["--drop-leaks"] * drop_leaks + ["--wide"] * wide
         command = command_line("okakae", "compare", *named, *flags, "--run", target, "--resume")
         session.say("apply.resume", command=command)
         raise
-    files = report_comparison(
-        comparison.roads,
-        target,
-        session,
-        recommendation=recommendation,
-        verdict=comparison.verdict,
-        failed=comparison.failed,
-    )
     session.out(
         load_document(target) | {"files": files},
-        lambda: show(comparison, files, session),
+        lambda: show(comparison, files, session, load_document(target)),
     )
+
+
+def limits_of(sets: Sequence[str]) -> dict[str, Scalar]:
+    """`--set limits.…=` beside finished plans; nothing else of a sealed plan can be set.
+
+    Raises:
+        UsageError: something else is set, or a limit is no number.
+    """
+    from advisor.plan_config import read_settings
+    from knowledge.catalog.loader import load
+
+    given: dict[str, Scalar] = {}
+    for item in sets:
+        id_, sign, value = item.partition("=")
+        if not sign or not id_.startswith("limits."):
+            raise UsageError("compare-set-beside-plans", where=item)
+        given[id_] = value
+    limits, faults = read_settings(given, load("settings"))
+    if faults:
+        raise UsageError("settings-wrong", faults=tuple(faults), n=len(faults))
+    return limits
 
 
 def candidate_plans(
-    answers: Path, sets: tuple[str, ...], folder: Path, session: Session, *, resume: bool = False
-) -> tuple[tuple[Path, ...], dict[str, Any]]:
-    """Plans for prompting, RAG and the best runnable tuning, as the recommendation ranks them."""
-    from executors.compare.candidates import advise, planned
+    answers: Path,
+    sets: tuple[str, ...],
+    folder: Path,
+    session: Session,
+    *,
+    resume: bool = False,
+    wide: bool = False,
+) -> tuple[tuple[Path, ...], dict[str, Any], dict[str, Scalar]]:
+    """Plans for the best runnable option of every approach.
+
+    Returns:
+        Where the plans lie, the recommendation, and the limits as they are set now.
+    """
+    from executors.compare.candidates import advise, candidates
 
     advised = advise(session, answers, sets)
-    paths: dict[str, Path] = {}
-    for option in advised.recommendation.options:
-        if not option.blocked_by and option.runnable and option.approach not in paths:
-            paths[option.approach], _ = planned(option, advised, folder, resume=resume)
-    if not paths:
+    found = candidates(advised, folder, resume=resume, wide=wide)
+    if not found:
         raise UsageError("nothing-recommended")
-    return tuple(paths.values()), asdict(advised.recommendation)
+    first = next(iter(found.values()))[1]
+    limits = {id_: v for id_, v in first.config.items() if id_.startswith("limits.")}
+    return tuple(path for path, _ in found.values()), asdict(advised.recommendation), limits
 
 
-def show(comparison: Any, files: dict[str, str], session: Session) -> None:
-    """The verdict as a table and one sentence."""
+def show(
+    comparison: Any, files: dict[str, str], session: Session, document: dict[str, Any]
+) -> None:
+    """The verdict as a table and one sentence, and what became of the advice."""
     from advisor.render import table
+    from executors.report.view import View
 
     verdict = comparison.verdict
     rows = []
@@ -109,4 +171,6 @@ def show(comparison: Any, files: dict[str, str], session: Session) -> None:
     name = session.t(f"road.{verdict.choice}") if verdict.choice else "-"
     points = round(100 * verdict.detectable_difference)
     click.echo(session.t(verdict.says, choice=name, n=verdict.n, points=points))
+    if changed := View(document, session.lang).before_after():
+        click.echo(changed)
     click.echo(session.t("report.written", path=files["html"]))

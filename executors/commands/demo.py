@@ -56,10 +56,15 @@ def demo(session: Session, folder: Path | None, resume: bool) -> None:
         recommendation=asdict(recommendation),
         verdict=comparison.verdict,
         failed=comparison.failed,
+        diagnosed=comparison.diagnosed,
+        before=comparison.before.document(),
     )
 
+    if comparison.limit is not None:
+        raise comparison.limit
+
     def human() -> None:
-        show(comparison, files_, session)
+        show(comparison, files_, session, load_document(target))
         question = session.t("demo.question")
         command = f'{command_line("okakae", "use", target / "roads" / "rag")} "{question}"'
         click.echo(session.t("next-command", command=command))

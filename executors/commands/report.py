@@ -13,6 +13,7 @@ from advisor.session import Session, okakae_command
 @click.argument("run", type=click.Path(path_type=Path))
 def report(session: Session, run: Path) -> None:
     """Write report.html, report.md and report.json."""
+    from executors.compare.diagnostics import read_diagnosed
     from executors.compare.run import load_comparison
     from executors.report.document import load_document
     from executors.report.write import report_comparison, report_run, write_report
@@ -30,6 +31,8 @@ def report(session: Session, run: Path) -> None:
             session,
             recommendation=earlier.get("recommendation"),
             failed=about["failed"],
+            before=about.get("before"),
+            diagnosed=read_diagnosed(run, [result.example for result in roads[0].results]),
         )
     else:
         files = report_run(RunDir.open(run), session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,15 @@ from advisor.needs import needs
 from advisor.plan import load_plan, make_plan, save_plan
 from advisor.recommend import recommend
 from advisor.session import Session
-from advisor.types import Needs, Option, Plan, Recommendation
+from advisor.types import Needs, Option, Plan, Recommendation, Scalar
+from executors.compare.roads import road_names
+
+WAYS: tuple[Mapping[str, Scalar], ...] = (
+    {},
+    {"prompting.shots": 0},
+    {"prompting.choice": "nearest"},
+)
+"""Prompting in other ways than the answers ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +41,61 @@ def advise(
     return Advised(gathered, wanted, recommend(wanted))
 
 
-def planned(option: Option, advised: Advised, folder: Path, *, resume: bool) -> tuple[Path, Plan]:
+def candidates(
+    advised: Advised, folder: Path, *, resume: bool, wide: bool = False
+) -> dict[str, tuple[Path, Plan]]:
+    """The best open option of every approach, by road: where its plan lies, and the plan.
+
+    Args:
+        wide: prompting in every way it can be done here: without examples, with the same ones for
+            all, with the nearest ones, and with the whole corpus where that is an option.
+    """
+    found: list[tuple[Path, Plan]] = []
+    met: set[str] = set()
+    for option in advised.recommendation.options:
+        if option.blocked_by or not option.runnable:
+            continue
+        ways: Sequence[Mapping[str, Scalar]] = [{}]
+        if wide and option.approach == "prompting":
+            ways = [{}] if option.variant == "whole_corpus" else WAYS
+        elif option.approach in met:
+            continue
+        met.add(option.approach)
+        found += [planned(option, advised, folder, resume=resume, way=way) for way in ways]
+    by_name: dict[str, tuple[Path, Plan]] = {}
+    for name, one in zip(road_names([plan for _, plan in found]), found, strict=True):
+        by_name.setdefault(name, one)  # the better option of two that come to the same
+    return by_name
+
+
+def planned(
+    option: Option,
+    advised: Advised,
+    folder: Path,
+    *,
+    resume: bool,
+    way: Mapping[str, Scalar] | None = None,
+) -> tuple[Path, Plan]:
     """The option's plan below `folder`: where it lies, and as it would be made now.
 
     A plan that is there already stays when a run is resumed: its road may be half done.
 
+    Args:
+        way: settings of this plan alone, over those of the answers.
+
     Raises:
         UsageError: the plan that is there was made with other settings.
     """
-    path = folder / "plans" / f"{option.method or option.approach}.json"
+    words = [option.method or option.approach, *(way or {})]
+    if option.variant == "whole_corpus":
+        words.append(option.variant)
+    path = folder / "plans" / f"{'-'.join(words)}.json"
     made = make_plan(
         option,
         advised.needs,
         advised.gathered.answers,
         out=path,
-        settings=advised.gathered.settings,
+        settings={**advised.gathered.settings, **(way or {})},
         recommended=advised.recommendation.chosen,
     )
     if not (resume and path.exists()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -15,10 +15,12 @@ from advisor.session import Session
 from advisor.texts import has_text
 from advisor.types import Approach, Option, Plan, Recommendation
 from executors.apply import Asking, Checked, check_plan
+from executors.compare.budget import Budget
 from executors.compare.candidates import Advised, planned
+from executors.compare.questions import freeze
 from executors.compare.roads import Road
-from executors.compare.run import finish, freeze, record
-from executors.compare.spent import price_unknown, spent
+from executors.compare.run import finish, record
+from executors.compare.spent import price_unknown
 from executors.compare.target import (
     ScoreJudgement,
     Target,
@@ -30,7 +32,6 @@ from executors.evaluate.heldout import cluster
 from executors.evaluate.latency import Latency, read_latency
 from executors.evaluate.statistics import Interval, paired_difference
 from executors.goals import KINDS
-from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
 ORDER: tuple[Approach, ...] = ("prompting", "rag", "fine_tuning", "hybrid")
@@ -134,10 +135,10 @@ def escalate(
     if not checked:
         reasons = " ".join(step.why.text for step in steps if step.why)
         raise UsageError("escalate-nothing-open", reasons=reasons)
-    test = freeze(list(checked.values()), session)
+    test = freeze(list(checked.values()), session).test
     walk = Walk(steps, target, _looks(folder, len(checked), test, resume), len(test))
     _say_before(walk, test, len(checked), session)
-    budget = Budget(plans, folder)
+    budget = Budget(plans, folder, "escalate", next(iter(plans.values())).config)
     started = time.perf_counter()
     for position, step in enumerate(walk.steps):
         if step.name not in checked:
@@ -176,7 +177,7 @@ def _take(
     try:
         budget.begin(step.name)
         asking = Asking(alone=TIMED_ALONE, check=budget.check)
-        road = finish(entry, test, folder, session, resume=True, asking=asking)
+        road = finish(step.name, entry, test, folder, session, resume=True, asking=asking)
     except LimitError as error:
         walk.limit = error
         return replace(step, state="not reached", why=why_of(error, session))
@@ -288,64 +289,3 @@ def _looks(folder: Path, open_steps: int, test: Sequence[Example], resume: bool)
         return int(state["looks"])
     write_json(path, {"schema_version": 1, "looks": open_steps, "test": ids})
     return open_steps
-
-
-class Budget:
-    """Limits of hours and yen over all steps, those of earlier attempts included.
-
-    Kept between steps and between batches of answers. A training is not begun when even its low
-    estimate would pass the limit; once begun, its own plan stops it at `limits.hours`.
-    """
-
-    def __init__(self, plans: Mapping[str, Plan], folder: Path) -> None:
-        self._plans, self._folder = plans, folder
-        limits = next(iter(plans.values())).config
-        self.hours = float(limits.get("limits.hours") or 0)
-        self.jpy = float(limits.get("limits.jpy") or 0)
-        self._name, self._since = "", time.perf_counter()
-
-    def begin(self, name: str) -> None:
-        """A step is about to begin; a finished one costs nothing more.
-
-        Raises:
-            LimitError: nothing is left for it.
-        """
-        self._name, self._since = name, time.perf_counter()
-        if self._finished(name):
-            return
-        self.check()
-        estimate = self._plans[name].estimates.get("hours")
-        if self.hours and estimate and self._hours() + estimate.low > self.hours:
-            raise self._reached("hours", self._hours(), self.hours)
-
-    def check(self) -> None:
-        """Called while a step runs."""
-        if self.hours and (hours := self._hours()) > self.hours:
-            raise self._reached("hours", hours, self.hours)
-        if self.jpy and (jpy := self._jpy()) > self.jpy:
-            raise self._reached("jpy", jpy, self.jpy)
-
-    def _finished(self, name: str) -> bool:
-        run = RunDir(self._folder / "roads" / name)
-        return run.manifest_path.is_file() and run.manifest.status == "done"
-
-    def _spent(self) -> list[tuple[float, float]]:
-        found = []
-        for name in self._plans:
-            run = RunDir(self._folder / "roads" / name)
-            if run.manifest_path.is_file():
-                running = time.perf_counter() - self._since if name == self._name else 0.0
-                one = spent(run, running)
-                found.append((one.hours, one.jpy.likely if one.jpy else 0.0))
-        return found
-
-    def _hours(self) -> float:
-        return sum(hours for hours, _ in self._spent())
-
-    def _jpy(self) -> float:
-        return sum(jpy for _, jpy in self._spent())
-
-    def _reached(self, what: Literal["hours", "jpy"], have: float, limit: float) -> LimitError:
-        return LimitError(
-            f"escalate-{what}-reached", step=self._name, spent=f"{have:.3g}", limit=f"{limit:g}"
-        )

@@ -14,7 +14,10 @@ from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
 # What a company gives up by choosing it, least first: used only where costs do not differ.
-SIMPLICITY = ("prompting", "rag", "encoder", "lora", "qlora", "full", "hybrid")
+SIMPLICITY = (
+    *("zero_shot", "prompting", "nearest_shots", "whole_corpus"),
+    *("rag", "encoder", "lora", "qlora", "full", "hybrid"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,6 @@ class Road:
         return sum(times) / len(times) if times else 0.0
 
     @property
-    def cost_jpy_likely(self) -> float:
-        estimate = self.plan.estimates.get("cost_jpy")
-        return estimate.likely if estimate else 0.0
-
-    @property
     def simplicity(self) -> int:
         return SIMPLICITY.index(self.name) if self.name in SIMPLICITY else len(SIMPLICITY)
 
@@ -59,8 +57,29 @@ def road_name(plan: Plan) -> str:
     return str(plan.method or plan.approach)
 
 
-def road(run_path: Path, test: Sequence[Example]) -> Road:
+def road_names(plans: Sequence[Plan]) -> list[str]:
+    """A name for each plan of a comparison: several ways of prompting by what the prompt holds."""
+    plain = [road_name(plan) for plan in plans]
+    return [
+        _way_of_prompting(plan) if name == "prompting" and plain.count(name) > 1 else name
+        for name, plan in zip(plain, plans, strict=True)
+    ]
+
+
+def _way_of_prompting(plan: Plan) -> str:
+    if plan.variant == "whole_corpus":
+        return "whole_corpus"
+    if not plan.config.get("prompting.shots", 1):
+        return "zero_shot"
+    nearest = plan.config.get("prompting.choice", "static") == "nearest"
+    return "nearest_shots" if nearest else "prompting"
+
+
+def road(run_path: Path, test: Sequence[Example], name: str | None = None) -> Road:
     """Read a finished run's answers.
+
+    Args:
+        name: what the road is called here; its plan says where nothing is said.
 
     Raises:
         RunError: it has not answered every held-out question.
@@ -70,4 +89,4 @@ def road(run_path: Path, test: Sequence[Example]) -> Road:
     results = scored(test, run.eval)
     if len(results) != len(test):
         raise RunError("answers-missing", where=str(run_path), have=len(results), want=len(test))
-    return Road(road_name(plan), run, plan, tuple(results))
+    return Road(name or road_name(plan), run, plan, tuple(results))

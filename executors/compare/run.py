@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import Fault, OkakaeError, RunError, UsageError
+from advisor.errors import LimitError, OkakaeError, RunError
 from advisor.files import write_json
-from advisor.power import detectable_difference
+from advisor.render_plan import span
 from advisor.session import Session
-from advisor.types import Plan
-from executors.apply import ONCE, Asking, Checked, apply, check_plan, heldout, load_data
-from executors.compare.roads import Road, road, road_name
-from executors.compare.verdict import Verdict, judge
+from advisor.types import Estimate, Scalar
+from executors.apply import ONCE, Asking, Checked, apply, check_plan, load_data
+from executors.base import RunData
+from executors.compare.budget import Budget
+from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed, diagnose, wanted_diagnostics
+from executors.compare.forecast import Forecast, Sight, forecast, sight
+from executors.compare.questions import Frozen, freeze
+from executors.compare.roads import Road, road, road_names
+from executors.compare.verdict import TOO_FEW, Verdict, judge
+from executors.generator import forget_models, sharing_models
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
-# Two plans are comparable only when these agree: they decide which questions are held out.
-FROZEN = ("seed", "data.test_share", "data.validation_share")
+TRAINS = ("finetune", "encoder", "hybrid")
+"""Executors whose training wants the memory to itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was said before anything was run."""
+
+    sight: Sight
+    forecast: Forecast
+    leaked: tuple[str, ...] = ()
+    without_gold: int = 0
+    """See `Frozen`."""
+
+    def document(self) -> dict[str, Any]:
+        """As it stands in compare.json and report.json."""
+        cost = self.forecast
+        return {
+            **asdict(self.sight),
+            "hours": _range(cost.hours),
+            "cost_jpy": _range(cost.jpy) if cost.jpy else None,
+            "calls": cost.calls,
+            "leaks_dropped": list(self.leaked),
+            "without_gold": self.without_gold,
+            "hours_by_road": {name: _range(hours) for name, hours in cost.by_road.items()},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +63,106 @@ class Comparison:
     failed: dict[str, str]
     verdict: Verdict
     seconds: float
+    before: Before
+    diagnosed: Diagnosed = NOTHING_DIAGNOSED
+    limit: LimitError | None = None
+    """The limit that ended it before everything was run."""
 
 
 def compare(
-    plans: Sequence[Path], folder: Path, session: Session, *, resume: bool = False
+    plans: Sequence[Path],
+    folder: Path,
+    session: Session,
+    *,
+    resume: bool = False,
+    diagnostics: bool = True,
+    limits: Mapping[str, Scalar] | None = None,
+    drop_leaks: bool = False,
 ) -> Comparison:
     """Apply every plan below `folder` and judge the roads on the same questions.
 
     One failing road does not stop the others.
 
+    Args:
+        diagnostics: also ask the base model without papers and with the right ones, which says
+            why the losers lost.
+        limits: `limits.*` over all roads together, in place of the first plan's own: a limit
+            that was reached may be raised to go on.
+        drop_leaks: see `freeze`.
+
     Raises:
         UsageError: the plans do not hold out the same questions.
-        RunError: no road finished.
+        RunError: no road finished, or the questions prove nothing (see `freeze`).
+        LimitError: a limit of hours, yen or calls was reached before any road finished; where
+            some did, `Comparison.limit` holds it. `resume` goes on from there.
     """
     started = time.perf_counter()
     checked = [check_plan(path, session)[0] for path in plans]
-    test = freeze(checked, session)
-    session.say(
-        "compare.before",
-        n=len(test),
-        roads=len(checked),
-        points=round(100 * detectable_difference(len(test), roads=len(checked))),
+    frozen = freeze(checked, session, drop_leaks=drop_leaks)
+    test, data = frozen.test, frozen.data
+    planned = [entry.plan for entry in checked]
+    wanted = wanted_diagnostics(planned, test, data.corpus) if diagnostics else []
+    by_road = dict(zip(road_names(planned), planned, strict=True))
+    before = Before(
+        sight(len(test), len(checked)),
+        forecast(by_road, len(test), wanted, finished_roads(by_road, folder)),
+        frozen.leaked,
+        frozen.without_gold,
     )
+    _say_before(before, len(checked), session)
+    budget = Budget(by_road, folder, "compare", {**planned[0].config, **(limits or {})})
+    with sharing_models():
+        entries = dict(zip(by_road, checked, strict=True))
+        roads, failed, limit = _take(entries, frozen, folder, session, budget, resume)
+        seen = NOTHING_DIAGNOSED
+        if wanted and not limit:
+            budget.begin_diagnostics()
+            try:
+                seen = diagnose(wanted, data, folder, session, budget.check)
+            except LimitError as error:
+                limit = error
+    seconds = time.perf_counter() - started
+    record(folder, roads, failed, test, seconds, before)
+    return Comparison(tuple(roads), failed, judge(roads, seen), seconds, before, seen, limit)
+
+
+def _take(
+    checked: Mapping[str, Checked],
+    frozen: Frozen,
+    folder: Path,
+    session: Session,
+    budget: Budget,
+    resume: bool,
+) -> tuple[list[Road], dict[str, str], LimitError | None]:
+    """Every road in turn, why others failed, and the limit that kept the rest from being taken.
+
+    Raises:
+        RunError, LimitError: no road finished.
+    """
     failed: dict[str, str] = {}
     roads: list[Road] = []
-    for entry in checked:
-        name = road_name(entry.plan)
+    for name, entry in checked.items():
         session.say("compare.road", name=session.t(f"road.{name}"))
+        if entry.plan.executor in TRAINS:
+            forget_models()
         try:
-            roads.append(finish(entry, test, folder, session, resume=resume))
+            budget.begin(name)
+            done = finish(
+                name,
+                entry,
+                frozen.test,
+                folder,
+                session,
+                resume=resume,
+                asking=Asking(check=budget.check),
+                data=frozen.data,
+            )
+            roads.append(done)
+        except LimitError as error:
+            if not roads:
+                raise
+            rest = list(checked)[len(roads) + len(failed) :]
+            return roads, failed | dict.fromkeys(rest, error.ref), error
         except OkakaeError as error:
             failed[name] = error.ref
             session.say("compare.road-failed", name=session.t(f"road.{name}"), why=error.ref)
@@ -68,28 +170,36 @@ def compare(
                 raise
     if not roads:
         raise RunError("no-road-finished", where=str(folder), reasons=str(failed))
-    comparison = Comparison(tuple(roads), failed, judge(roads), time.perf_counter() - started)
-    record(folder, roads, failed, test, comparison.seconds)
-    return comparison
+    return roads, failed, None
 
 
-def freeze(checked: Sequence[Checked], session: Session) -> list[Example]:
-    """The held-out questions that every one of these plans will be judged on.
+def finished_roads(names: Iterable[str], folder: Path) -> set[str]:
+    """Roads that an earlier attempt has finished."""
+    runs = {name: RunDir(folder / "roads" / name) for name in names}
+    return {
+        name
+        for name, run in runs.items()
+        if run.manifest_path.is_file() and run.manifest.status == "done"
+    }
 
-    Raises:
-        UsageError: the plans do not hold out the same questions.
-        RunError: there are none, or some stand in the training data too.
-    """
-    _same_questions([c.plan for c in checked])
-    data = load_data(checked[0].plan, checked[0].data_root, session)
-    test = heldout(data.split, checked[0].plan)
-    if not test:
-        raise RunError("no-held-out-questions", where=str(checked[0].data_root))
-    _refuse_leaks(test, data.split.train)
-    return test
+
+def _range(estimate: Estimate) -> dict[str, Any]:
+    return {**asdict(estimate), "terms": []}
+
+
+def _say_before(before: Before, roads: int, session: Session) -> None:
+    seen, cost = before.sight, before.forecast
+    points = {"gap": math.ceil(100 * seen.gap), "then": math.ceil(100 * seen.gap_then)}
+    session.say("compare.sight", n=seen.n, roads=roads, more=seen.more, **points)
+    if seen.n < TOO_FEW:
+        session.say("compare.sight-too-few", least=TOO_FEW)
+    yen = span(cost.jpy, session.lang) if cost.jpy else session.t("compare.price-unknown")
+    hours = span(cost.hours, session.lang)
+    session.say("compare.forecast", time=hours, yen=yen, calls=cost.calls)
 
 
 def finish(
+    name: str,
     entry: Checked,
     test: Sequence[Example],
     folder: Path,
@@ -97,18 +207,19 @@ def finish(
     *,
     resume: bool,
     asking: Asking = ONCE,
+    data: RunData | None = None,
 ) -> Road:
     """One plan carried out below `folder`, or read again where it was already."""
-    path = folder / "roads" / road_name(entry.plan)
+    path = folder / "roads" / name
     if path.exists() and resume and not (path / "manifest.json").is_file():
         shutil.rmtree(path)  # killed before anything was begun
     if path.exists() and resume:
         run = RunDir.open(path)
         if run.manifest.status != "done" or run.manifest.plan_seal != entry.plan.seal:
-            apply(entry, session, run_path=path, resume=True, asking=asking)
+            apply(entry, session, run_path=path, resume=True, asking=asking, data=data)
     else:
-        apply(entry, session, run_path=path, asking=asking)
-    return road(path, test)
+        apply(entry, session, run_path=path, asking=asking, data=data)
+    return road(path, test, name)
 
 
 def record(
@@ -117,6 +228,7 @@ def record(
     failed: Mapping[str, str],
     test: Sequence[Example],
     seconds: float,
+    before: Before | None = None,
 ) -> None:
     """Keep which roads finished on which questions, so that the report can be written again."""
     write_json(
@@ -127,42 +239,9 @@ def record(
             "failed": dict(failed),
             "test": [example.id for example in test],
             "seconds": seconds,
+            "before": before.document() if before else None,
         },
     )
-
-
-def _same_questions(plans: Sequence[Plan]) -> None:
-    first = plans[0]
-    faults: list[Fault] = []
-    for plan in plans[1:]:
-        name = road_name(plan)
-        faults += [
-            Fault("plans-differ", f"{name}: {key}", ())
-            for key in FROZEN
-            if plan.config.get(key) != first.config.get(key)
-        ]
-        if [i.digest for i in plan.inputs] != [i.digest for i in first.inputs]:
-            faults.append(Fault("plans-differ", f"{name}: data", ()))
-        if plan.goal != first.goal:
-            faults.append(Fault("plans-differ", f"{name}: goal", ()))
-    names = [road_name(plan) for plan in plans]
-    faults += [Fault("plans-same-road", name) for name in {n for n in names if names.count(n) > 1}]
-    if faults:
-        raise UsageError("plans-not-comparable", faults=tuple(faults), n=len(faults))
-
-
-def _refuse_leaks(test: Sequence[Example], train: Sequence[Example]) -> None:
-    """A test question that also stands in the training data would prove nothing."""
-    from executors.evaluate.normalise import bare
-
-    known = {bare(example.prompt): example for example in train}
-    leaks = [(e, known[bare(e.prompt)]) for e in test if bare(e.prompt) in known]
-    if leaks:
-        faults = tuple(
-            Fault("leaked", f"{e.source} {e.where}", (("also", f"{t.source} {t.where}"),))
-            for e, t in leaks
-        )
-        raise RunError("test-in-training", faults=faults, n=len(leaks))
 
 
 def load_comparison(folder: Path, session: Session) -> tuple[list[Road], dict[str, Any]]:
@@ -179,4 +258,4 @@ def load_comparison(folder: Path, session: Session) -> tuple[list[Road], dict[st
             "answers-missing", where=str(first.data_root), have=have, want=len(about["test"])
         )
     test = [by_id[id_] for id_ in about["test"]]
-    return [road(folder / "roads" / name, test) for name in about["roads"]], about
+    return [road(folder / "roads" / name, test, name) for name in about["roads"]], about

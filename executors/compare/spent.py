@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from advisor.estimate.money import api_jpy, electricity_jpy, times
+from advisor.estimate.money import added, api_jpy, electricity_jpy, times
+from advisor.estimate.year import DEFAULT_TRAFFIC
 from advisor.hosts import is_this_machine
 from advisor.types import Estimate, Plan
 from executors.compare.roads import Road
@@ -15,6 +16,8 @@ from executors.rundir import RunDir
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Api
 
+DAYS = 365
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -22,6 +25,8 @@ class Spent:
 
     hours: float
     jpy: Estimate | None
+    calls: int = 0
+    """Answers that a server behind a URL has given, each counted once."""
 
 
 def spent(run: RunDir, running_s: float = 0.0) -> Spent:
@@ -30,10 +35,15 @@ def spent(run: RunDir, running_s: float = 0.0) -> Spent:
     Args:
         running_s: seconds of the present attempt, not yet in the run's manifest.
     """
-    hours = (run.manifest.actuals.get("total_seconds", 0.0) + running_s) / 3600
-    if price_unknown(run.plan):
-        return Spent(hours, None)
-    return Spent(hours, _jpy(run.plan, hours, read_answers(run.eval / ANSWERS)))
+    seconds = run.manifest.actuals.get("total_seconds", 0.0) + running_s
+    return spent_on(run.plan, seconds, read_answers(run.eval / ANSWERS))
+
+
+def spent_on(plan: Plan, seconds: float, answers: Sequence[Mapping[str, Any]]) -> Spent:
+    """What so many seconds and these answers came to under a plan's settings."""
+    hours = seconds / 3600
+    calls = sum(bool(answer["tokens_in"]) for answer in answers) if served(plan) else 0
+    return Spent(hours, None if price_unknown(plan) else _jpy(plan, hours, answers), calls)
 
 
 def per_1000_answers(road: Road) -> Estimate | None:
@@ -46,14 +56,33 @@ def per_1000_answers(road: Road) -> Estimate | None:
     return times(found, 1000 / n)
 
 
+def year_jpy(road: Road) -> Estimate | None:
+    """Yen for building and 12 months of answers at the user's traffic.
+
+    As planned; where nobody could estimate it before, from what the run itself took. None where
+    no price is known.
+    """
+    planned = road.plan.estimates.get("cost_jpy")
+    if planned is not None:
+        return planned
+    answers = per_1000_answers(road)
+    if answers is None:
+        return None
+    per_day = float(road.plan.answers.get("traffic_per_day") or DEFAULT_TRAFFIC)
+    seconds = road.run.manifest.actuals.get("build_seconds", 0.0)
+    built = _jpy(road.plan, seconds / 3600, ())
+    year = added(built, times(answers, per_day * DAYS / 1000))
+    return replace(year, basis=f"measured:{year.basis}")
+
+
 def price_unknown(plan: Plan) -> bool:
     """Whether answers come from a server elsewhere whose price the catalog does not hold."""
-    api = _api(plan)
-    return _elsewhere(plan) and (api is None or api.input_usd_per_1m is None)
+    api = api_of(plan)
+    return elsewhere(plan) and (api is None or api.input_usd_per_1m is None)
 
 
 def _jpy(plan: Plan, hours: float, answers: Sequence[Mapping[str, Any]]) -> Estimate:
-    api = _api(plan) if _elsewhere(plan) else None
+    api = api_of(plan) if elsewhere(plan) else None
     if api is not None:
         asked, answered = (
             float(sum(record[key] for record in answers)) for key in ("tokens_in", "tokens_out")
@@ -66,14 +95,20 @@ def _jpy(plan: Plan, hours: float, answers: Sequence[Mapping[str, Any]]) -> Esti
     return electricity_jpy(_exactly(hours, "hours"), watts)
 
 
-def _elsewhere(plan: Plan) -> bool:
-    url = str(plan.config.get("endpoint.url") or "")
+def served(plan: Plan) -> bool:
+    """Whether a server behind a URL writes the answers, here or elsewhere."""
     # RAG that quotes passages asks no server, whatever the settings name.
     quotes = plan.approach == "rag" and plan.config.get("rag.answer") == "extractive"
-    return bool(url) and not quotes and not is_this_machine(url)
+    return bool(plan.config.get("endpoint.url")) and not quotes
 
 
-def _api(plan: Plan) -> Api | None:
+def elsewhere(plan: Plan) -> bool:
+    """Whether that server is another machine."""
+    return served(plan) and not is_this_machine(str(plan.config["endpoint.url"]))
+
+
+def api_of(plan: Plan) -> Api | None:
+    """The hosted model that the plan names, where the catalog knows it."""
     return load("apis").get(str(plan.config.get("endpoint.model") or ""))
 
 

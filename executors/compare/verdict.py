@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import mean
 from typing import Any, Literal
 
 from advisor.power import PRIOR_PAIRED_SD, detectable_difference
+from executors.compare.causes import causes
+from executors.compare.diagnostics import NOTHING_DIAGNOSED, RIGHT_FROM, Diagnosed
 from executors.compare.roads import Road
+from executors.compare.spent import year_jpy
 from executors.evaluate.clustered import groups_of
-from executors.evaluate.heldout import Scored, cluster
+from executors.evaluate.heldout import cluster
 from executors.evaluate.statistics import (
     Interval,
     difference_p,
@@ -26,8 +29,6 @@ Judgement = Literal["better", "worse", "no difference shown", "not enough questi
 INDICATIVE_BELOW = 50
 """Under this many questions every figure is indicative only (Miller 2024, arXiv 2411.00640)."""
 SIGNIFICANT_BELOW = 0.05
-RIGHT_FROM = 0.5
-"""From this figure on the report marks a single answer as right."""
 TOO_FEW = 15
 """Under this many questions even a large gap is not told from chance."""
 
@@ -56,11 +57,12 @@ class Verdict:
     """What the text of `says` needs besides choice, best, n and points."""
 
 
-def judge(roads: Sequence[Road]) -> Verdict:
+def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict:
     """Compare all roads with the best one and choose.
 
-    The choice is the cheapest road not shown to be worse than the best; equal costs go to the
-    simpler road. With fewer than 15 questions nothing is chosen.
+    The choice is the road that costs least over 12 months at the user's traffic among those not
+    shown to be worse than the best; equal costs go to the simpler road. With fewer than 15
+    questions nothing is chosen.
     """
     n = len(roads[0].results)
     best = max(roads, key=lambda road: (mean(road.correct), -road.simplicity))
@@ -76,7 +78,7 @@ def judge(roads: Sequence[Road]) -> Verdict:
     if n < TOO_FEW:
         choice, says = None, "verdict.too-few"
     else:
-        chosen = min(open_, key=lambda road: (round(road.cost_jpy_likely), road.simplicity))
+        chosen = min(open_, key=_by_cost)
         choice = chosen.name
         says = "verdict.clear" if len(open_) == 1 else "verdict.tie"
     return Verdict(
@@ -86,7 +88,7 @@ def judge(roads: Sequence[Road]) -> Verdict:
         detectable,
         n,
         against,
-        {road.name: why_lost(road, best) for road in roads if road.name != choice},
+        {road.name: why_lost(road, best, seen) for road in roads if road.name != choice},
     )
 
 
@@ -122,6 +124,12 @@ def _detectable(
     )
 
 
+def _by_cost(road: Road) -> tuple[float, int]:
+    """Whole yen over 12 months at the user's traffic, then simplicity; an unknown price is last."""
+    year = year_jpy(road)
+    return math.inf if year is None else round(year.likely), road.simplicity
+
+
 def _judgement(is_best: bool, gap: Interval, p_value: float, n: int) -> Judgement:
     """A difference is shown when interval and test both say so.
 
@@ -137,37 +145,18 @@ def _judgement(is_best: bool, gap: Interval, p_value: float, n: int) -> Judgemen
     return "better" if gap.low > 0 else "no difference shown"
 
 
-def why_lost(road: Road, best: Road) -> tuple[str, ...]:
+def why_lost(road: Road, best: Road, seen: Diagnosed = NOTHING_DIAGNOSED) -> tuple[str, ...]:
     """What went wrong where this road failed and the best one did not, most frequent first."""
     pairs = zip(road.results, best.results, strict=True)
-    return _causes(
-        mine for mine, theirs in pairs if mine.figures["correct"] < theirs.figures["correct"]
-    )
+    failed = [mine for mine, theirs in pairs if mine.figures["correct"] < theirs.figures["correct"]]
+    return causes(road, failed, seen)
 
 
 def why_wrong(road: Road) -> tuple[str, ...]:
     """What went wrong wherever this road answered a question wrongly, most frequent first."""
-    return _causes(
+    failed = [
         result
         for result in road.results
         if result.example.kind == "qa" and result.figures["correct"] < RIGHT_FROM
-    )
-
-
-def _causes(wrong: Iterable[Scored]) -> tuple[str, ...]:
-    causes = Counter(
-        _cause(result.figures, result.example.answerable, bool(result.passages)) for result in wrong
-    )
-    return tuple(cause for cause, _ in causes.most_common())
-
-
-def _cause(figures: dict[str, float], answerable: bool, has_passages: bool) -> str:
-    if not answerable:
-        return "answered what the papers do not say"
-    if figures.get("abstained"):
-        return "declined an answerable question"
-    if not has_passages:
-        return "knowledge missing"
-    if not figures.get("hit_at_3", 1.0):
-        return "retrieval missing"
-    return "answer not taken from the passage"
+    ]
+    return causes(road, failed)

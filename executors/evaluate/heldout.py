@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from executors.evaluate.statistics import Interval, mean_interval
 from knowledge.corpus.types import Example
 
 BATCH = 8
+"""Questions that a model in this process answers together."""
 ANSWERS = "answers.jsonl"
 
 
@@ -32,8 +33,22 @@ class Scored:
     figures: dict[str, float]
 
 
-def ask(system: System, examples: Sequence[Example], folder: Path, on_done: Any = None) -> None:
-    """Answer every example not answered yet; each batch is on disk before the next is asked."""
+def ask(
+    system: System,
+    examples: Sequence[Example],
+    folder: Path,
+    on_done: Any = None,
+    *,
+    batch: int = BATCH,
+    before: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer every example not answered yet; each batch is on disk before the next is asked.
+
+    Args:
+        on_done: called with the number of examples answered so far.
+        batch: examples asked together, which is what an interruption can lose.
+        before: called before each batch; raises LimitError where a limit of the caller is reached.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ANSWERS
     _drop_cut_line(path)
@@ -44,14 +59,23 @@ def ask(system: System, examples: Sequence[Example], folder: Path, on_done: Any 
     # Equal lengths together: padding is what a batch on a CPU pays for.
     waiting.sort(key=lambda example: (example.kind, len(example.prompt)))
     with path.open("a", encoding="utf-8") as stream:
-        for at in range(0, len(waiting), BATCH):
-            batch = waiting[at : at + BATCH]
-            questions = [Question(e.id, e.prompt, e.kind) for e in batch]
+        for at in range(0, len(waiting), batch):
+            before()
+            together = waiting[at : at + batch]
+            questions = [Question(e.id, e.prompt, e.kind) for e in together]
             for reply in system.answer(questions):
                 stream.write(json.dumps(answer_record(reply), ensure_ascii=False) + "\n")
             stream.flush()
             if on_done:
-                on_done(len(examples) - len(waiting) + at + len(batch))
+                on_done(len(examples) - len(waiting) + at + len(together))
+
+
+def batch_for(config: Mapping[str, Any]) -> int:
+    """How many questions are asked together under a plan's settings.
+
+    A server is asked one by one: each answer that was paid for is on disk before the next is.
+    """
+    return 1 if config.get("endpoint.url") else BATCH
 
 
 def answer_record(reply: Reply) -> dict[str, Any]:

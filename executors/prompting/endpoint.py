@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from advisor.errors import MachineError, RunError
 from advisor.hosts import is_this_machine
 from executors.base import Generation, Message
 
 if TYPE_CHECKING:
+    from openai import APIError
+    from openai.types.chat import ChatCompletion
+
     from advisor.session import Session
 
 RETRIES = 4
 TIMEOUT_S = 120.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
+"""Before the first repetition, doubled before each further one, and the most that is waited."""
+PASSES = (408, 409, 429, 500, 502, 503, 504)
+"""What a server says when the same question may succeed a little later."""
+
+T = TypeVar("T")
 
 
 class EndpointGenerator:
@@ -26,8 +35,21 @@ class EndpointGenerator:
     `transformers serve` http://localhost:8000/v1.
     """
 
-    def __init__(self, url: str, model: str, key_env: str, session: Session) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        key_env: str,
+        session: Session,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Connect lazily; consent is asked for any host but this machine.
+
+        Args:
+            timeout_s: most seconds without a byte of an answer.
+            pause: waits so many seconds before a question is asked again.
 
         Raises:
             Forbidden: the answers, `--offline` or a missing consent forbid the call.
@@ -42,15 +64,16 @@ class EndpointGenerator:
         key = os.environ.get(key_env, "") if key_env else ""
         if key_env and not key and not is_this_machine(url):
             raise MachineError("key-missing", name=key_env)
-        self._url, self._model = url, model
+        self._url, self._model, self._pause = url, model, pause
         # A proxy from the environment would carry what is meant for this machine out of it.
         direct = DefaultHttpxClient(trust_env=False) if is_this_machine(url) else None
         # Servers on one's own machine want no key, the client insists on a string.
         self._client = OpenAI(
             base_url=url,
             api_key=key or "none",
-            max_retries=RETRIES,
-            timeout=TIMEOUT_S,
+            # Repeated here instead: the client's own waiting is not told and cannot be timed.
+            max_retries=0,
+            timeout=timeout_s,
             http_client=direct,
         )
 
@@ -60,38 +83,72 @@ class EndpointGenerator:
         return [self._one(turns, max_new_tokens) for turns in conversations]
 
     def stream(self, conversation: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+        """Pieces of one answer; one that was cut off after its first piece is not asked again.
+
+        Raises:
+            RunError: the answer was cut off.
+        """
         with self._faults():
-            parts = self._client.chat.completions.create(
-                model=self._model,
-                messages=list(conversation),  # type: ignore[arg-type]
-                max_tokens=max_new_tokens,
-                temperature=0,
-                stream=True,
+            parts = self._retrying(
+                lambda: self._client.chat.completions.create(
+                    model=self._model,
+                    messages=list(conversation),  # type: ignore[arg-type]
+                    max_tokens=max_new_tokens,
+                    temperature=0,
+                    stream=True,
+                )
             )
+            ended = False
             for part in parts:
-                if part.choices and part.choices[0].delta.content:
-                    yield part.choices[0].delta.content
+                for choice in part.choices[:1]:
+                    ended = ended or bool(choice.finish_reason)
+                    if choice.delta.content:
+                        yield choice.delta.content
+        if not ended:
+            raise self._failed("IncompleteStream")
 
     def _one(self, turns: Sequence[Message], max_new_tokens: int) -> Generation:
-        started = time.perf_counter()
-        with self._faults():
+        def ask() -> tuple[ChatCompletion, float]:
+            # Of the attempt that succeeds: failures and waiting are not how long an answer takes.
+            started = time.perf_counter()
             answer = self._client.chat.completions.create(
                 model=self._model,
                 messages=list(turns),  # type: ignore[arg-type]
                 max_tokens=max_new_tokens,
                 temperature=0,
             )
+            return answer, time.perf_counter() - started
+
+        with self._faults():
+            answer, seconds = self._retrying(ask)
         if not answer.choices:
-            raise RunError("endpoint-failed", where=self._url, url=self._url, why="no choices")
+            raise self._failed("no choices")
         choice = answer.choices[0]
         usage = answer.usage
         return Generation(
             text=(choice.message.content or "").strip(),
             tokens_in=usage.prompt_tokens if usage else 0,
             tokens_out=usage.completion_tokens if usage else 0,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             finish_reason="length" if choice.finish_reason == "length" else "stop",
         )
+
+    def _retrying(self, call: Callable[[], T]) -> T:
+        """Call again after what passes: no connection, no answer in time, a server in trouble."""
+        import openai
+
+        attempt = 0
+        while True:
+            try:
+                return call()
+            except openai.APIError as error:
+                if attempt >= RETRIES or not _passes(error):
+                    raise
+                self._pause(_wait_s(error, attempt))
+                attempt += 1
+
+    def _failed(self, why: str) -> RunError:
+        return RunError("endpoint-failed", where=self._url, url=self._url, why=why)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -111,9 +168,29 @@ class EndpointGenerator:
                 "endpoint-down", where=self._url, url=self._url, why=type(error).__name__
             ) from None
         except openai.APIError as error:
-            raise RunError(
-                "endpoint-failed", where=self._url, url=self._url, why=error.message[:200]
-            ) from None
+            raise self._failed(error.message[:200]) from None
 
     def close(self) -> None:
         self._client.close()
+
+
+def _passes(error: APIError) -> bool:
+    """Whether the same question may succeed a little later."""
+    import openai
+
+    if isinstance(error, openai.APIConnectionError):
+        return True
+    # Too many questions in a minute pass; an account without money does not.
+    used_up = error.code == "insufficient_quota"
+    return isinstance(error, openai.APIStatusError) and error.status_code in PASSES and not used_up
+
+
+def _wait_s(error: APIError, attempt: int) -> float:
+    """What the server asks for, else twice as long each time."""
+    import openai
+
+    wait = FIRST_WAIT_S * 2**attempt
+    if isinstance(error, openai.APIStatusError):
+        asked = error.response.headers.get("retry-after", "")
+        wait = max(wait, float(asked)) if asked.replace(".", "", 1).isdecimal() else wait
+    return min(wait, LONGEST_WAIT_S)

@@ -24,9 +24,18 @@ from executors.evaluate.abstention import is_refusal
 from executors.generator import generator_lacks, open_generator
 from executors.permitted import open_to_all
 from executors.prompting.examples import choose_shots
+from executors.prompting.nearest import (
+    VECTORS_FILE,
+    NearestExamples,
+    apart_from,
+    load_vectors,
+    save_vectors,
+)
 from executors.prompting.prompts import conversation
 from executors.prompting.whole_corpus import Paper, WholeCorpusSystem
 from executors.rag.chunking.chunk import metadata_of
+from executors.rag.embedding import choose, open_embedder
+from executors.rag.embedding import lacks as embedder_lacks
 from executors.rundir import RunDir
 from knowledge.corpus.permissions import load as load_permissions
 from knowledge.corpus.types import Example, ExampleKind
@@ -39,7 +48,11 @@ class PromptingExecutor:
     name = "prompting"
 
     def check(self, plan: Plan, data_root: Path | None) -> list[Lack]:
-        return generator_lacks(plan.config)
+        """What the generator lacks, and the embedder where examples are looked for."""
+        found = generator_lacks(plan.config)
+        if shows_nearest(plan) and (missing := embedder_lacks("auto")):
+            found.append(Lack("embedder-missing", {"embedder": missing}))
+        return found
 
     def build(self, plan: Plan, run: RunDir, data: RunData, context: Context) -> dict[str, float]:
         """Choose the examples once, from training data only, and store them with the run."""
@@ -50,23 +63,33 @@ class PromptingExecutor:
         train = open_to_all(data.split.train, corpus.documents, load_permissions(corpus.root))
         if closed := len(data.split.train) - len(train):
             context.session.say("prompting.examples-closed", n=closed)
-        chosen = {
-            kind: [
-                {"id": e.id, "prompt": e.prompt, "completion": e.completion}
-                for e in choose_shots(train, kind, shots, seed=seed)
-            ]
-            for kind in KINDS
-        }
+        run.artifacts.mkdir(parents=True, exist_ok=True)
+        chosen: dict[ExampleKind, list[Example]]
+        embedder: str | None = None
+        if shows_nearest(plan):
+            apart = apart_from(train, (*data.split.test, *data.split.validation))
+            if near := len(train) - len(apart):
+                context.session.say("prompting.near-tests-left-out", n=near)
+            chosen = {kind: [e for e in apart if e.kind == kind] for kind in KINDS}
+            if apart:
+                embedder = choose("auto").id
+                opened = open_embedder(embedder, context.session)
+                save_vectors(chosen, opened, run.artifacts / VECTORS_FILE)
+        else:
+            chosen = {kind: choose_shots(train, kind, shots, seed=seed) for kind in KINDS}
         labels = sorted({e.label for e in train if e.label})
         documents = corpus.documents if plan.variant == "whole_corpus" else ()
-        run.artifacts.mkdir(parents=True, exist_ok=True)
         write_json(
             run.artifacts / PROMPT_FILE,
             {
                 "schema_version": 1,
                 "language": plan.language,
                 "labels": labels,
-                "examples": chosen,
+                "embedder": embedder,
+                "examples": {
+                    kind: [_record(example) for example in examples]
+                    for kind, examples in chosen.items()
+                },
                 "documents": [
                     {
                         "id": d.id,
@@ -102,37 +125,77 @@ class PromptingExecutor:
                 lang=plan.language,
                 max_new_tokens=int(plan.config["generate.max_new_tokens"]),
             )
-        return PromptingSystem(plan, stored, generator)
+        nearest = _nearest(plan, stored, run, context) if stored.get("embedder") else None
+        return PromptingSystem(plan, stored, generator, nearest)
 
 
 class PromptingSystem:
     """Answers from the model's own knowledge and the examples in the prompt."""
 
-    def __init__(self, plan: Plan, stored: dict, generator: Generator) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        stored: dict,
+        generator: Generator,
+        nearest: NearestExamples | None = None,
+    ) -> None:
+        """Take what the run stored.
+
+        Args:
+            nearest: finds examples for each question; None shows the stored ones to all.
+        """
         self._lang = plan.language
         self._max_new_tokens = int(plan.config["generate.max_new_tokens"])
         self._labels: list[str] = stored["labels"]
-        self._examples = {
-            kind: [
-                Example(e["id"], kind, e["prompt"], e["completion"], "", "")
-                for e in stored["examples"].get(kind, [])
-            ]
-            for kind in KINDS
-        }
-        self._generator = generator
+        self._examples = _examples(stored)
+        self._generator, self._nearest = generator, nearest
 
     def answer(self, questions: Sequence[Question], *, passages: int = 5) -> list[Reply]:
         conversations = [
-            conversation(
-                q.text, q.kind, self._lang, examples=self._examples[q.kind], labels=self._labels
-            )
+            conversation(q.text, q.kind, self._lang, examples=self._shown(q), labels=self._labels)
             for q in questions
         ]
         generations = self._generator.complete(conversations, max_new_tokens=self._max_new_tokens)
         return replies(questions, generations)
 
+    def _shown(self, question: Question) -> list[Example]:
+        if self._nearest is None:
+            return self._examples[question.kind]
+        return self._nearest.choose(question.text, question.kind)
+
     def close(self) -> None:
         self._generator.close()
+
+
+def shows_nearest(plan: Plan) -> bool:
+    """Whether examples are looked for by question; older plans show the same to all."""
+    wanted = plan.config.get("prompting.choice", "static") == "nearest"
+    return wanted and plan.variant != "whole_corpus" and int(plan.config["prompting.shots"]) > 0
+
+
+def _nearest(plan: Plan, stored: dict, run: RunDir, context: Context) -> NearestExamples:
+    pool = _examples(stored)
+    vectors = load_vectors(run.artifacts / VECTORS_FILE, sum(map(len, pool.values())))
+    embedder = open_embedder(stored["embedder"], context.session)
+    return NearestExamples(pool, vectors, embedder, int(plan.config["prompting.shots"]))
+
+
+def _record(example: Example) -> dict[str, object]:
+    record = {"id": example.id, "prompt": example.prompt, "completion": example.completion}
+    return record if example.answerable else {**record, "answerable": False}
+
+
+def _examples(stored: dict) -> dict[ExampleKind, list[Example]]:
+    return {
+        kind: [
+            Example(
+                *(e["id"], kind, e["prompt"], e["completion"], "", ""),
+                answerable=e.get("answerable", True),
+            )
+            for e in stored["examples"].get(kind, [])
+        ]
+        for kind in KINDS
+    }
 
 
 def replies(questions: Sequence[Question], generations: Sequence[Generation]) -> list[Reply]:

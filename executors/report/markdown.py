@@ -20,6 +20,10 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
         lines += _table(view.step_header(), view.step_rows())
     lines += ["", f"## {view.t('report.section.scores')}", ""]
     lines += _table(view.score_header(), view.score_rows())
+    if rows := view.diagnostic_rows():
+        lines += ["", f"### {view.t('report.section.diagnostics')}", ""]
+        lines += [view.t("report.diagnostics-explained"), ""]
+        lines += _table(view.diagnostic_header(), rows)
     header, rows = view.metric_rows()
     lines += ["", f"### {view.t('report.section.figures')}", "", *_table(header, rows)]
     header, rows = view.estimate_rows()

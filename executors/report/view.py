@@ -62,11 +62,21 @@ class View:
             for change in road.get("changes", ()):
                 told = self.t(f"finetune.memory.{change['step']}", **change)
                 notes.append(f"{self.word('road', road['name'])}: {told}")
+        before = self.document.get("before") or {}
+        if leaked := before.get("leaks_dropped"):
+            notes.append(self.t("report.caution.leaks-dropped", n=len(leaked)))
+        if missing := before.get("without_gold"):
+            notes.append(self.t("report.caution.without-gold", n=missing))
         for name, why in (self.document.get("failed") or {}).items():
             notes.append(self.t("report.caution.failed", road=self.word("road", name), why=why))
         return notes
 
     def before_after(self) -> str:
+        """What became of the advice; of an escalation, or an older report, in short."""
+        from executors.report.advice import told
+
+        if update := self.document.get("recommendation_update"):
+            return told(update, self)
         before = self.document["recommendation_before"]
         after = self.document["recommendation_after"]
         if before is None or after is None:
@@ -165,6 +175,23 @@ class View:
             return self.t("judgement.best")
         gap = f"{against['difference']:+.2f} [{against['low']:+.2f}, {against['high']:+.2f}]"
         return f"{self.word('judgement', slug(against['verdict']))} {gap}"
+
+    def diagnostic_header(self) -> list[str]:
+        names = ("diagnostic", "correct", "beside")
+        return [self.t(f"report.column.{name}") for name in names]
+
+    def diagnostic_rows(self) -> list[list[str]]:
+        """The runs that are no candidates: their score, and how far each road stays behind."""
+        rows = []
+        for one in self.document.get("diagnostics", ()):
+            gaps = [
+                f"{self.word('road', name)} {gap['difference']:+.2f}"
+                f" [{gap['low']:+.2f}, {gap['high']:+.2f}]"
+                for name, gap in one["beside"].items()
+            ]
+            name = self.t(f"diagnostic.{one['name']}")
+            rows.append([name, interval(one["correct"]), " / ".join(gaps) or "-"])
+        return rows
 
     def metric_rows(self) -> tuple[list[str], list[list[str]]]:
         """Every figure of every road."""

@@ -8,8 +8,12 @@ from typing import Any
 
 from advisor.files import write_text
 from advisor.session import Session
+from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed
 from executors.compare.roads import Road, road
+from executors.compare.update import update
 from executors.compare.verdict import Verdict, judge
+from executors.report.advice import update_document
+from executors.report.diagnosed import diagnostics_document
 from executors.report.document import build_document, save_document
 from executors.report.html import render_html
 from executors.report.markdown import render_markdown
@@ -46,19 +50,30 @@ def report_comparison(
     verdict: Verdict | None = None,
     failed: Mapping[str, str] | None = None,
     walk: Mapping[str, Any] | None = None,
+    diagnosed: Diagnosed = NOTHING_DIAGNOSED,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """The report of a comparison: all roads, the verdict, and what the advice said before.
 
     Args:
         walk: for an escalation, its target and steps.
+        diagnosed: the runs beside the roads that say why a road lost.
+        before: what was said of cost and sight before anything was run.
     """
+    verdict = verdict or judge(roads, diagnosed)
     document = build_document(
         roads,
-        verdict or judge(roads),
+        verdict,
         folder=folder,
         recommended=roads[0].plan.recommended,
         recommendation=recommendation,
     )
     document["failed"] = dict(failed or {})
+    document["diagnostics"] = diagnostics_document(diagnosed, roads, folder)
+    document["before"] = before
+    recommended = roads[0].plan.recommended
+    if recommended is not None and walk is None:
+        # An escalation stops at a target: it does not weigh its steps against each other.
+        document["recommendation_update"] = update_document(update(roads, verdict, recommended))
     document |= walk or {}
     return write_report(document, folder, session.lang)

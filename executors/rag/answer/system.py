@@ -73,7 +73,7 @@ class RagSystem:
         cases = iter(self._cases(asked, max(1, passages)))
         replies = [self._refusal(question) or self._quoted(next(cases)) for question in questions]
         if self._generator is not None:
-            replies = self._generated(replies, self._generator)
+            replies = self.written(replies, self._generator)
         return replies if passages > 0 else [replace(reply, passages=()) for reply in replies]
 
     def stream(self, question: Question, *, passages: int = 5) -> Iterator[str | Reply]:
@@ -93,7 +93,7 @@ class RagSystem:
             seconds = time.perf_counter() - started
             reply = self._checked(reply, Generation(said.strip(), 0, 0, seconds, "stop"))
         elif generator is not None:
-            (reply,) = self._generated([reply], generator)
+            (reply,) = self.written([reply], generator)
         yield reply if passages > 0 else replace(reply, passages=())
 
     def confidences(self, texts: Sequence[str]) -> list[float]:
@@ -207,7 +207,7 @@ class RagSystem:
             citations=() if abstained else citations(said, passages, question=case.question.text),
         )
 
-    def _generated(self, replies: list[Reply], generator: Generator) -> list[Reply]:
+    def written(self, replies: list[Reply], generator: Generator) -> list[Reply]:
         """The same replies with the generator's words where the papers have an answer."""
         waiting = [i for i, reply in enumerate(replies) if not reply.abstained]
         conversations = [

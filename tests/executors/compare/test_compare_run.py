@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import pytest
 from made import PlanMaker, write_company
 
 from advisor.errors import RunError, UsageError
-from advisor.plan import save_plan
+from advisor.plan import load_plan, save_plan
 from advisor.session import Session
-from executors.compare.run import _refuse_leaks, compare, load_comparison
-from knowledge.corpus.types import Example
+from executors.apply import Checked, load_data
+from executors.base import RunData
+from executors.compare import questions
+from executors.compare.questions import freeze
+from executors.compare.run import compare, load_comparison
+from executors.report.write import report_comparison
 
 
 @pytest.fixture
@@ -80,13 +85,96 @@ def test_plans_that_hold_out_other_questions_are_not_compared(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_question_that_was_trained_on_is_refused_in_any_dress() -> None:
-    test = [Example("t", "qa", "休暇は、何日？", "3日", "a.csv", "row 3")]
-    train = [Example("s", "qa", "休暇は何日?", "3日", "b.csv", "row 9")]
+@pytest.fixture
+def leaking(
+    two_plans: list[Path], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[Path], str]:
+    """The first plan, and a held-out question that a damaged split trains on in another dress."""
+
+    def split_badly(*given: Any) -> RunData:
+        data = load_data(*given)
+        test = data.split.test[0]
+        copy = replace(test, id="copy", prompt=f"{test.prompt}　？", source="b.csv", where="row 9")
+        return replace(data, split=replace(data.split, train=(*data.split.train, copy)))
+
+    monkeypatch.setattr(questions, "load_data", split_badly)
+    first = load_data(load_plan(two_plans[0]), two_plans[0].parent / "company", session)
+    return two_plans[:1], first.split.test[0].id
+
+
+def test_a_question_that_was_trained_on_is_refused_with_both_rows(
+    leaking: tuple[list[Path], str], tmp_path: Path, session: Session
+) -> None:
     with pytest.raises(RunError) as caught:
-        _refuse_leaks(test, train)
-    assert caught.value.ref == "test-in-training"
-    assert "a.csv" in caught.value.faults[0].where
+        compare(leaking[0], tmp_path / "out", session)
+    assert (caught.value.ref, caught.value.exit_code) == ("test-in-training", 6)
+    (fault,) = caught.value.faults
+    assert fault.where.startswith("questions.jsonl")
+    assert dict(fault.values) == {"also": "b.csv row 9"}
+    assert not (tmp_path / "out").exists()
+
+
+def test_with_consent_it_is_left_out_of_every_road_and_of_the_report(
+    leaking: tuple[list[Path], str], tmp_path: Path, session: Session
+) -> None:
+    plans, leaked = leaking
+    found = compare(plans, tmp_path / "out", session, drop_leaks=True, diagnostics=False)
+    assert found.before.leaked == (leaked,)
+    asked = [result.example.id for result in found.roads[0].results]
+    assert len(asked) == 15 and leaked not in asked
+    report_comparison(
+        found.roads,
+        tmp_path / "out",
+        session,
+        before=found.before.document(),
+        verdict=found.verdict,
+    )
+    told = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "1 test questions also stood in the training data" in told
+    roads, _ = load_comparison(tmp_path / "out", session)
+    assert [result.example.id for result in roads[0].results] == asked
+
+
+def test_questions_without_a_right_answer_are_counted_and_named(
+    two_plans: list[Path],
+    tmp_path: Path,
+    session: Session,
+    plan_for: PlanMaker,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = tmp_path / "company"
+    with (data / "more.csv").open("w", encoding="utf-8") as stream:
+        stream.write("question,answer\n休みは何日?,3日です\n誰に聞く?,\nいつまで?,\n")
+    plan = plan_for("prompting", data, config={"model": str(tmp_path)})
+    save_plan(plan, two_plans[0])
+    frozen = freeze([Checked(plan, tmp_path)], session)
+    assert frozen.without_gold == 2
+    assert "2 questions have no right answer beside them" in capsys.readouterr().err
+    (data / "questions.jsonl").unlink()
+    (data / "more.csv").unlink()
+    row = {"id": "q", "question": "誰に聞く?", "doc_ids": ["rule00.md"]}
+    (data / "more.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    plan = plan_for("prompting", data, config={"model": str(tmp_path)})
+    with pytest.raises(RunError) as caught:
+        freeze([Checked(plan, tmp_path)], session)
+    assert caught.value.ref == "no-held-out-questions"
+    assert "more.jsonl" in caught.value.faults[0].where
+
+
+def test_only_questions_that_nobody_can_answer_compare_nothing(
+    tmp_path: Path, session: Session, plan_for: PlanMaker
+) -> None:
+    data = tmp_path / "company"
+    data.mkdir()
+    rows = [
+        {"id": f"u{n}", "question": f"第{n}号の金庫の番号は?", "answer": "", "answerable": False}
+        for n in range(40)
+    ]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (data / "questions.jsonl").write_text(lines, encoding="utf-8")
+    with pytest.raises(RunError) as caught:
+        freeze([Checked(plan_for("prompting", data), tmp_path)], session)
+    assert caught.value.ref == "no-answerable-questions"
 
 
 def test_data_that_changed_since_is_said(

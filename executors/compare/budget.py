@@ -1,0 +1,123 @@
+"""Limits of hours, yen and calls over all roads of a run, those of earlier attempts included."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from advisor.errors import LimitError
+from advisor.types import Plan, Scalar
+from executors.compare.diagnostics import ABOUT, FOLDER
+from executors.compare.spent import Spent, spent, spent_on
+from executors.evaluate.heldout import ANSWERS, read_answers
+from executors.rundir import RunDir
+
+Limit = Literal["hours", "jpy", "calls"]
+
+
+class Budget:
+    """Kept between roads and before each batch of answers.
+
+    A training is not begun when even its low estimate would pass the limit; once begun, its own
+    plan stops it at `limits.hours`.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[str, Plan],
+        folder: Path,
+        by: Literal["escalate", "compare"],
+        limits: Mapping[str, Scalar],
+    ) -> None:
+        """Keep `limits`; 0 or nothing said means none.
+
+        Args:
+            plans: by road.
+            folder: of the whole run.
+            by: the command whose words tell that a limit was reached.
+            limits: settings by id, of which `limits.*` count.
+        """
+        self._plans, self._folder, self._by = plans, folder, by
+        self.hours = float(limits.get("limits.hours") or 0)
+        self.jpy = float(limits.get("limits.jpy") or 0)
+        self.calls = int(limits.get("limits.calls") or 0)
+        self._name, self._since = "", time.perf_counter()
+
+    def begin(self, name: str) -> None:
+        """A road is about to begin; a finished one costs nothing more.
+
+        Raises:
+            LimitError: nothing is left for it.
+        """
+        self._name, self._since = name, time.perf_counter()
+        if self._finished(name):
+            return
+        self.check()
+        estimate = self._plans[name].estimates.get("hours")
+        if self.hours and estimate:
+            hours = self._spent()["hours"]
+            if hours + estimate.low > self.hours:
+                raise self._reached("hours", hours, self.hours)
+
+    def begin_diagnostics(self) -> None:
+        """The roads are done; what is asked from here on stands beside them."""
+        self._name, self._since = "diagnostics", time.perf_counter()
+
+    def check(self) -> None:
+        """Called before each batch of answers.
+
+        Raises:
+            LimitError: a limit was passed.
+        """
+        limits: dict[Limit, float] = {"hours": self.hours, "jpy": self.jpy, "calls": self.calls}
+        if not any(limits.values()):
+            return
+        have = self._spent()
+        for what, limit in limits.items():
+            # Asked before the next call is sent, which would be one too many.
+            over = have[what] >= limit if what == "calls" else have[what] > limit
+            if limit and over:
+                raise self._reached(what, have[what], limit)
+
+    def _finished(self, name: str) -> bool:
+        run = RunDir(self._folder / "roads" / name)
+        return run.manifest_path.is_file() and run.manifest.status == "done"
+
+    def _spent(self) -> dict[Limit, float]:
+        found = [*self._on_roads(), *self._on_diagnostics()]
+        return {
+            "hours": sum(one.hours for one in found),
+            "jpy": sum(one.jpy.likely for one in found if one.jpy),
+            "calls": sum(one.calls for one in found),
+        }
+
+    def _on_roads(self) -> list[Spent]:
+        found = []
+        for name in self._plans:
+            run = RunDir(self._folder / "roads" / name)
+            if run.manifest_path.is_file():
+                running = time.perf_counter() - self._since if name == self._name else 0.0
+                found.append(spent(run, running))
+        return found
+
+    def _on_diagnostics(self) -> list[Spent]:
+        found = []
+        for path in sorted((self._folder / FOLDER).glob(f"*/{ANSWERS}")):
+            answers = read_answers(path)
+            seconds = sum(float(answer["seconds"]) for answer in answers)
+            found.append(spent_on(self._asked_by(path.parent.name), seconds, answers))
+        return found
+
+    def _asked_by(self, diagnostic: str) -> Plan:
+        """The plan whose settings a diagnostic answers with."""
+        about = json.loads((self._folder / FOLDER / diagnostic / ABOUT).read_text("utf-8"))
+        sealed = {plan.seal: plan for plan in self._plans.values()}
+        return sealed.get(about["plan_seal"]) or next(iter(self._plans.values()))
+
+    def _reached(self, what: Limit, have: float, limit: float) -> LimitError:
+        return LimitError(
+            f"{self._by}-{what}-reached", step=self._name, spent=f"{have:.3g}", limit=f"{limit:g}"
+        )

@@ -1,0 +1,138 @@
+"""What a comparison will take and what it can show, said before anything is spent on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from advisor.errors import UsageError
+from advisor.estimate.inference import seconds_per_answer
+from advisor.estimate.money import added, api_jpy, electricity_jpy, times
+from advisor.estimate.shapes import find_shapes
+from advisor.estimate.year import prompt_tokens_of
+from advisor.power import detectable_difference, questions_for
+from advisor.types import Estimate, Plan
+from executors.compare.diagnostics import Wanted, asks_model
+from executors.compare.spent import api_of, elsewhere, price_unknown, served
+from knowledge.catalog.loader import find_gpu
+
+SHOT_TOKENS = 150
+"""Judgement: an example in the prompt, question and answer together."""
+ANSWER_TOKENS = 200
+"""Judgement: a long answer; fewer where the plan cuts answers off before."""
+QUOTED = Estimate(0.02, 0.1, 0.5, "s", "judgement:quoted")
+CLASSIFIED = Estimate(0.01, 0.05, 0.3, "s", "judgement:classified")
+SERVED = Estimate(0.5, 3.0, 15.0, "s", "judgement:server")
+UNKNOWN_MODEL = Estimate(0.5, 5.0, 60.0, "s", "judgement:unknown-model")
+NOTHING = Estimate(0.0, 0.0, 0.0, "hours", "formula:nothing-left")
+ROUND_TO = 10
+"""Questions to add are told in tens: nobody collects 67."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The smallest gap that n questions show (80 % power, 95 % sure), and what more would show."""
+
+    n: int
+    gap: float
+    more: int
+    """Questions to add …"""
+    gap_then: float
+    """… so that gaps from here on show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Time, yen and calls of everything that is still to be run."""
+
+    hours: Estimate
+    jpy: Estimate | None
+    """None where a server is asked whose price nobody knows."""
+    calls: int
+    """Questions sent to a server behind a URL; those asked again after a failure come on top."""
+    by_road: Mapping[str, Estimate]
+    """Hours of each road and diagnostic that is still to be run."""
+
+
+def sight(n: int, roads: int = 2) -> Sight:
+    """What n questions show of so many roads, and how many more would show gaps half as wide."""
+    gap = detectable_difference(n, roads=roads)
+    target = max(0.01, math.ceil(100 * gap / 2) / 100)
+    missing = questions_for(target, roads=roads) - n
+    return Sight(n, gap, max(ROUND_TO, math.ceil(missing / ROUND_TO) * ROUND_TO), target)
+
+
+def forecast(
+    plans: Mapping[str, Plan], n: int, wanted: Sequence[Wanted], finished: Collection[str] = ()
+) -> Forecast:
+    """Add up what the plans' own estimates and n answers down every road come to.
+
+    Args:
+        plans: by road.
+        n: held-out questions.
+        wanted: the diagnostics beside the roads.
+        finished: roads that an earlier attempt has finished; they cost nothing more.
+    """
+    by_road: dict[str, Estimate] = {}
+    yen: list[Estimate | None] = []
+    calls = 0
+    runs = [
+        (name, plan, n, asks_model(plan), plan.estimates.get("hours"))
+        for name, plan in plans.items()
+    ]
+    runs += [(w.name, w.plan, len(w.examples), w.needs_model, None) for w in wanted]
+    for name, plan, asked, by_model, build in runs:
+        if name in finished:
+            continue
+        calls += asked if by_model and served(plan) else 0
+        answering = times(_seconds(plan, by_model), asked / 3600)
+        hours = added(build, answering) if build else answering
+        by_road[name] = Estimate(hours.low, hours.likely, hours.high, "hours", "formula:comparison")
+        yen.append(_jpy(plan, by_road[name], asked, by_model))
+    total = added(*by_road.values()) if by_road else NOTHING
+    known = [one for one in yen if one is not None]
+    if len(known) < len(yen):
+        return Forecast(total, None, calls, by_road)
+    jpy = added(*known) if known else Estimate(0.0, 0.0, 0.0, "JPY", NOTHING.basis)
+    return Forecast(total, jpy, calls, by_road)
+
+
+def _seconds(plan: Plan, by_model: bool) -> Estimate:
+    """For one answer."""
+    if not by_model:
+        return QUOTED if plan.executor == "rag" else CLASSIFIED
+    if served(plan):
+        return SERVED
+    try:
+        shapes = find_shapes(str(plan.config.get("model", "")))
+    except UsageError:
+        return UNKNOWN_MODEL
+    gpu = find_gpu(str(plan.expected_machine.get("gpu", "none")))
+    tokens_in, tokens_out = _tokens(plan)
+    return seconds_per_answer(
+        shapes, min(tokens_in, shapes.context), tokens_out, gpu, nf4=plan.method == "qlora"
+    )
+
+
+def _tokens(plan: Plan) -> tuple[int, int]:
+    """Of a question with all that goes with it, and of its answer."""
+    shown = int(plan.config.get("prompting.shots", 0)) * SHOT_TOKENS
+    approach = "prompting" if plan.approach == "fine_tuning" else plan.approach
+    most = int(plan.config.get("generate.max_new_tokens", ANSWER_TOKENS))
+    return prompt_tokens_of(approach, shown), min(most, ANSWER_TOKENS)
+
+
+def _jpy(plan: Plan, hours: Estimate, asked: int, by_model: bool) -> Estimate | None:
+    if by_model and elsewhere(plan):
+        api = api_of(plan)
+        if price_unknown(plan) or api is None:
+            return None
+        # Tokenizers differ, and an answer may end early or run to the limit.
+        bought = [
+            Estimate(0.5 * t * asked, t * asked, 2.0 * t * asked, "tokens", "formula:answers")
+            for t in _tokens(plan)
+        ]
+        return api_jpy(api, *bought)
+    on_card = plan.expected_machine.get("gpu", "none") != "none"
+    return electricity_jpy(hours, "gpu_machine_watts" if on_card else "cpu_machine_watts")

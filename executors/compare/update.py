@@ -1,0 +1,84 @@
+"""How the evidence changed the advice: recommended before, measured, recommended after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Literal
+
+from advisor.types import Estimate
+from executors.compare.roads import Road
+from executors.compare.spent import year_jpy
+from executors.compare.verdict import Verdict
+from executors.evaluate.heldout import cluster
+from executors.evaluate.statistics import Interval, paired_difference
+
+Outcome = Literal["confirmed", "shown worse", "cheaper", "simpler", "not measured", "undecided"]
+"""`shown worse`: the one recommended before was shown to be worse than the best. `cheaper` and
+`simpler`: that was not shown, and another costs less or is as cheap and simpler."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The advice before and after, and the evidence between: two roads on the same questions."""
+
+    before: str
+    after: str | None
+    outcome: Outcome
+    road_before: Road | None
+    road_after: Road | None
+    gap: Interval | None
+    """Correct answers of the road after minus those of the road before."""
+
+    @property
+    def overturned(self) -> bool:
+        """Whether the advice is another one now."""
+        return self.after is not None and self.after != self.before
+
+    @property
+    def year_before(self) -> Estimate | None:
+        return year_jpy(self.road_before) if self.road_before else None
+
+    @property
+    def year_after(self) -> Estimate | None:
+        return year_jpy(self.road_after) if self.road_after else None
+
+
+def update(roads: Sequence[Road], verdict: Verdict, recommended: str) -> Update:
+    """What became of a recommended approach once its roads were measured.
+
+    Args:
+        roads: those that finished.
+        verdict: on them.
+        recommended: the approach that was recommended before the run.
+    """
+    measured = [road for road in roads if road.plan.approach == recommended]
+    chosen = next((road for road in roads if road.name == verdict.choice), None)
+    # Several roads of one approach: the best of them is what was recommended.
+    before = chosen if chosen in measured else max(measured, key=_score, default=None)
+    after = chosen.plan.approach if chosen else None
+    gap = None
+    if before and chosen and before is not chosen:
+        clusters = [cluster(result.example) for result in before.results]
+        gap = paired_difference(chosen.correct, before.correct, clusters)
+    outcome = _outcome(before, chosen, verdict)
+    return Update(recommended, after, outcome, before, chosen, gap)
+
+
+def _outcome(before: Road | None, after: Road | None, verdict: Verdict) -> Outcome:
+    if after is None:
+        return "undecided"
+    if before is None:
+        return "not measured"
+    if before is after:
+        return "confirmed"
+    if verdict.against_best[before.name].verdict == "worse":
+        return "shown worse"
+    costs = [year_jpy(before), year_jpy(after)]
+    same = None in costs or len({round(cost.likely) for cost in costs if cost}) == 1
+    return "simpler" if same else "cheaper"
+
+
+def _score(road: Road) -> float:
+    return mean(road.correct)

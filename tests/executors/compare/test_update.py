@@ -1,0 +1,107 @@
+"""The advice before and after the measurement, with the evidence that changed it or did not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from advisor.estimate.money import electricity_jpy
+from advisor.types import Estimate
+from executors.compare.roads import Road
+from executors.compare.spent import year_jpy
+from executors.compare.update import update
+from executors.compare.verdict import judge
+from executors.evaluate.heldout import Scored
+from executors.report.advice import told, update_document
+from executors.report.view import View
+from executors.rundir import RunDir
+from knowledge.corpus.types import Example
+
+GOOD = [1.0] * 30 + [0.0] * 10
+POOR = [1.0] * 10 + [0.0] * 30
+NEARLY = [0.0, *GOOD[1:]]
+APPROACH = {"lora": "fine_tuning"}
+
+
+def road(name: str, correct: Sequence[float], yen: float | None) -> Road:
+    estimates = {} if yen is None else {"cost_jpy": Estimate(0, yen, yen, "JPY", "formula:test")}
+    plan: Any = SimpleNamespace(
+        estimates=estimates,
+        approach=APPROACH.get(name, name),
+        config={},
+        answers={"traffic_per_day": 100},
+        expected_machine={},
+    )
+    results = tuple(
+        Scored(
+            Example(f"e{n}", "qa", f"q{n}", "a", "", ""),
+            "",
+            False,
+            (),
+            seconds=2.0,
+            tokens_in=1,
+            tokens_out=1,
+            figures={"correct": value},
+        )
+        for n, value in enumerate(correct)
+    )
+    actuals = {"build_seconds": 3600.0}
+    run: Any = SimpleNamespace(path=Path(name), manifest=SimpleNamespace(actuals=actuals))
+    return Road(name, run, plan, results)
+
+
+ROADS = {
+    "shown worse": ([road("rag", POOR, 10), road("lora", GOOD, 90)], "rag", "fine_tuning"),
+    "cheaper": ([road("lora", GOOD, 9000), road("rag", NEARLY, 10)], "fine_tuning", "rag"),
+    "simpler": ([road("lora", GOOD, 10), road("rag", NEARLY, 10)], "fine_tuning", "rag"),
+    "confirmed": ([road("rag", GOOD, 10), road("lora", POOR, 10)], "rag", "rag"),
+    "not measured": ([road("rag", GOOD, 10)], "hybrid", "rag"),
+    "undecided": ([road("rag", GOOD[:9], 10), road("lora", POOR[:9], 10)], "rag", None),
+}
+
+
+@pytest.mark.parametrize("outcome", list(ROADS))
+def test_advice_evidence_advice(outcome: str) -> None:
+    roads, recommended, after = ROADS[outcome]
+    found = update(roads, judge(roads), recommended)
+    assert (found.outcome, found.before, found.after) == (outcome, recommended, after)
+    assert found.overturned is (after not in (recommended, None))
+    document = update_document(found)
+    assert document["overturned"] is found.overturned
+    for lang in ("ja", "en"):
+        sentence = told(document, View({}, lang))
+        assert sentence and "{" not in sentence and "?" not in sentence
+        if outcome == "shown worse":
+            assert "25%" in sentence and "75%" in sentence and "+50 [" in sentence
+        if outcome == "cheaper":
+            assert "9,000" in sentence and "-2 [" in sentence
+
+
+def test_of_several_roads_of_the_approach_the_best_was_meant() -> None:
+    roads = [road("prompting", GOOD, 1), road("lora", POOR, 5)]
+    better = Road("qlora", RunDir(Path("q")), roads[1].plan, road("x", NEARLY, 5).results)
+    found = update([*roads, better], judge([*roads, better]), "fine_tuning")
+    assert found.road_before is better
+
+
+def test_a_road_without_an_estimate_is_not_free() -> None:
+    """Its year is what the run took: 36,500 answers of two seconds, and an hour of building."""
+    unknown = year_jpy(road("rag", GOOD, None))
+    assert unknown is not None and unknown.basis.startswith("measured:")
+    hours = 36_500 * 2 / 3600 + 1
+    taken = electricity_jpy(Estimate(hours, hours, hours, "hours", ""), "cpu_machine_watts")
+    assert unknown.likely == pytest.approx(taken.likely)
+    cheap = road("lora", GOOD, 1)
+    assert judge([road("rag", GOOD, None), cheap]).choice == "lora"
+
+
+def test_a_price_that_nobody_knows_is_never_the_cheapest() -> None:
+    away = {"endpoint.url": "https://api.example.com/v1", "endpoint.model": "nobody-knows-it"}
+    served = road("prompting", GOOD, None)
+    served.plan.config.update(away)
+    assert year_jpy(served) is None
+    assert judge([served, road("lora", NEARLY, 90_000)]).choice == "lora"
