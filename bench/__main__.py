@@ -42,6 +42,7 @@ ALL = (
     "statistics",
     "curve",
     "curve_pilots",
+    "forgetting",
 )
 
 

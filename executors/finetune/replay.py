@@ -1,0 +1,95 @@
+"""Mixes general rows into a training, so that what the base could do is practised as well.
+
+The rows carry no instruction of the task: what is kept is how the model answers without it.
+None of them stands in the general probe, or the probe would measure what was learned by heart.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from advisor.errors import UsageError
+from advisor.types import Scalar
+from executors.evaluate.general import LANGUAGES, SAMPLE
+from executors.finetune.rows import Row, Rows, make_rows
+from executors.models import Tokenizer
+from knowledge.corpus.types import Example
+
+FILE = "general_rows.jsonl"
+PREFIX = "general/"
+"""Before the ids of general rows; no example of a company's begins so by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many general rows were mixed in, and their share of all rows trained on."""
+
+    rows: int = 0
+    share: float = 0.0
+    source: str = ""
+
+
+def mix(
+    rows: Rows, config: Mapping[str, Scalar], tokenizer: Tokenizer, given: Path | None = None
+) -> tuple[Rows, Replayed]:
+    """The task's rows with general ones behind them; the same seed draws the same ones.
+
+    No general row is taken twice: a small set repeated would be learned by heart. So the share
+    reached can be smaller than the one planned.
+
+    Args:
+        given: the user's file or folder; None takes the rows that come with okakae.
+
+    Raises:
+        UsageError: `replay-unreadable`, with the file and the line.
+    """
+    share = float(config.get("finetune.replay_share", 0.0))
+    wanted = round(len(rows.rows) * share / (1 - share))
+    if not wanted:
+        return rows, Replayed()
+    general = make_rows(
+        general_examples(given), tokenizer, "en", int(config["finetune.seq_len"]), instructed=False
+    ).rows
+    chosen = draw(general, wanted, int(config["seed"]))
+    both = [*rows.rows, *chosen]
+    lengths = (*rows.lengths, *(len(row.input_ids) for row in chosen))
+    source = SAMPLE if given is None else given.name
+    return Rows(both, rows.left_out, lengths), Replayed(
+        len(chosen), round(len(chosen) / len(both), 4), source
+    )
+
+
+def draw(rows: Sequence[Row], n: int, seed: int) -> list[Row]:
+    """At most `n` rows, in an order that only the seed decides."""
+    return random.Random(seed).sample(list(rows), min(n, len(rows)))
+
+
+def general_examples(given: Path | None = None) -> list[Example]:
+    """General questions and answers: `id`, `prompt` and `completion`, a line each.
+
+    Args:
+        given: a file, or a folder with `general_rows.jsonl` in it or in `ja/` and `en/`.
+    """
+    root = Path(str(files("knowledge") / "samples")) if given is None else given
+    paths = [root] if root.is_file() else [root / FILE, *(root / x / FILE for x in LANGUAGES)]
+    found: list[Example] = []
+    for path in filter(Path.is_file, paths):
+        for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+            if not line.strip():
+                continue
+            where = f"{path.name}:{number}"
+            try:
+                record = json.loads(line)
+                prompt, completion = str(record["prompt"]), str(record["completion"])
+            except (ValueError, KeyError, TypeError):
+                raise UsageError("replay-unreadable", where=where, place=where) from None
+            id_ = f"{PREFIX}{path.parent.name}/{record.get('id', number)}"
+            found.append(Example(id_, "qa", prompt, completion, path.name, where))
+    if not found:
+        raise UsageError("replay-empty", where=str(root), path=str(root))
+    return found
