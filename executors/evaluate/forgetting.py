@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from advisor.texts import t
 from executors.evaluate.general import LANGUAGES, Measured, Probe
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 
@@ -119,6 +120,22 @@ def document(
             "loss": {key: [before.loss[key], after.loss[key]] for key in before.loss},
             "choices": {key: [before.right[key], after.right[key]] for key in before.right},
         },
+    }
+
+
+def words_of(part: Mapping[str, Any], lang: str) -> dict[str, str]:
+    """One part of `forgetting.json` as people read it, each value a text."""
+    digits = 3 if part["measure"] == "loss" else 2
+    light = part["light"] or "none"
+    return {
+        "measure": t(f"forgetting.measure.{part['measure']}", lang),
+        "language": t(f"forgetting.language.{part['lang']}", lang),
+        "before": f"{part['before']:.{digits}f}",
+        "after": f"{part['after']:.{digits}f}",
+        "change": f"{part['change']:+.{digits}f}"
+        f" [{part['low']:+.{digits}f}, {part['high']:+.{digits}f}]",
+        "n": str(part["n"]),
+        "light": t(f"forgetting.word.{light}", lang),
     }
 
 

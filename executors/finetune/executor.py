@@ -171,6 +171,7 @@ class FinetuneExecutor:
                 "method": method,
                 "base_model": loaded.source,
                 "base_digest": loaded.digest,
+                "licence": loaded.licence,
                 "dtype": str(loaded.dtype),
                 "dtype_reason": loaded.dtype_reason,
                 "template_sha256": template_digest(loaded.tokenizer),

@@ -6,14 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from advisor.files import write_json
 from advisor.session import Session
-from advisor.texts import t
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context
-from executors.evaluate.forgetting import Bounds, Compared, document
+from executors.evaluate.forgetting import Bounds, Compared, document, words_of
 from executors.evaluate.general import SAMPLE, Measured, Probe, load_probe, measure
 from executors.finetune.replay import Replayed
 from executors.models import LoadedModel
@@ -101,22 +99,6 @@ def after_training(
     for part in found["parts"]:
         context.session.say("forgetting.line", **words_of(part, context.session.lang))
     return str(found["light"])
-
-
-def words_of(part: Mapping[str, Any], lang: str) -> dict[str, str]:
-    """One part of `forgetting.json` as people read it, each value a text."""
-    digits = 3 if part["measure"] == "loss" else 2
-    light = part["light"] or "none"
-    return {
-        "measure": t(f"forgetting.measure.{part['measure']}", lang),
-        "language": t(f"forgetting.language.{part['lang']}", lang),
-        "before": f"{part['before']:.{digits}f}",
-        "after": f"{part['after']:.{digits}f}",
-        "change": f"{part['change']:+.{digits}f}"
-        f" [{part['low']:+.{digits}f}, {part['high']:+.{digits}f}]",
-        "n": str(part["n"]),
-        "light": t(f"forgetting.word.{light}", lang),
-    }
 
 
 def _ask(loaded: LoadedModel, probe: Probe, session: Session) -> Measured:

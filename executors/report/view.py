@@ -62,6 +62,10 @@ class View:
             for change in road.get("changes", ()):
                 told = self.t(f"finetune.memory.{change['step']}", **change)
                 notes.append(f"{self.word('road', road['name'])}: {told}")
+            found = road.get("forgetting")
+            if found and found["light"] == "red":
+                told = self.t("forgetting.light.red", **found["bounds"])
+                notes.append(f"{self.word('road', road['name'])}: {told}")
         for name, why in (self.document.get("failed") or {}).items():
             notes.append(self.t("report.caution.failed", road=self.word("road", name), why=why))
         return notes
