@@ -2,7 +2,7 @@
 
 The starter model on casual → most polite pairs of keico_style, one training per share of replay,
 everything else the same: the general probe before and after with intervals, the light it gets,
-and chrF on fields of life that were held out. `python -m bench forgetting [--shares=0,0.1,0.3]
+and chrF on fields of life that were held out. `python -m bench forgetting [--shares=0,0.1]
 [--pairs=220] [--epochs=3]`: about a quarter of an hour on one core. The data set is read from
 `../shared/data` and never enters the product.
 """
@@ -24,7 +24,7 @@ WORK = Path("runs") / "bench-forgetting"
 
 def main() -> None:
     words = dict(word.lstrip("-").split("=", 1) for word in sys.argv[1:] if "=" in word)
-    shares = [float(share) for share in words.get("shares", "0,0.1,0.3").split(",")]
+    shares = [float(share) for share in words.get("shares", "0,0.1").split(",")]
     pairs, epochs = int(words.get("pairs", 220)), float(words.get("epochs", 3))
     shutil.rmtree(WORK, ignore_errors=True)
     data = write_pairs(WORK / "data", pairs)
