@@ -14,7 +14,6 @@ from advisor.files import write_json
 from advisor.texts import t
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context, Lack, Question, Reply, RunData
-from executors.evaluate.general import SAMPLE
 from executors.finetune.ladder import Rung
 from executors.finetune.proof import (
     check_adapter,
@@ -77,8 +76,8 @@ class FinetuneExecutor:
             from executors.finetune.general import (
                 after_training,
                 before_training,
-                input_path,
                 planned_probe,
+                planned_rows,
             )
             from executors.finetune.recipe import train
             from executors.finetune.replay import mix
@@ -91,6 +90,7 @@ class FinetuneExecutor:
         )
         if len(learned) < MIN_EXAMPLES:
             raise RunError("too-few-examples", n=len(learned), least=MIN_EXAMPLES)
+        probe, general = planned_probe(plan, run), planned_rows(plan, run)
         started = time.perf_counter()
         counted = Watched()
         loaded = load_base(config, method, context)
@@ -106,12 +106,9 @@ class FinetuneExecutor:
         refuse_bad_rows(validation_rows, len(watched), context, tolerant=True)
         if not validation_rows.rows:
             raise RunError("no-validation-rows", n=len(watched))
-        own = str(config.get("finetune.replay", SAMPLE)) != SAMPLE
-        given = input_path(plan, run, "replay") if own else None
-        mixed, replay = mix(train_rows, config, loaded.tokenizer, given)
+        mixed, replay = mix(train_rows, config, loaded.tokenizer, general)
         if replay.rows:
             context.session.say("forgetting.replay", n=replay.rows, share=f"{replay.share:.0%}")
-        probe = planned_probe(plan, run)
         before = before_training(loaded, method, probe, run.path / WORK, context)
         write_json(run.path / WORK / LENGTHS, {"tokens": [len(r.input_ids) for r in mixed.rows]})
         label = t("finetune.training", method=method, n=len(mixed.rows))

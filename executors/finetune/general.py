@@ -13,9 +13,10 @@ from advisor.types import Method, Plan, Scalar
 from executors.base import Context
 from executors.evaluate.forgetting import Bounds, Compared, document, words_of
 from executors.evaluate.general import SAMPLE, Measured, Probe, load_probe, measure
-from executors.finetune.replay import Replayed
+from executors.finetune.replay import Replayed, general_examples, replay_share
 from executors.models import LoadedModel
 from executors.rundir import RunDir
+from knowledge.corpus.types import Example
 
 FORGETTING = "forgetting.json"
 BEFORE = "general_before.json"
@@ -32,6 +33,18 @@ def planned_probe(plan: Plan, run: RunDir) -> Probe | None:
     if named == OFF:
         return None
     return load_probe(None if named == SAMPLE else input_path(plan, run, "probe"))
+
+
+def planned_rows(plan: Plan, run: RunDir) -> list[Example]:
+    """The general rows to draw from, read before any model is loaded; none where none are mixed.
+
+    Raises:
+        UsageError: the user's rows cannot be read.
+    """
+    if not replay_share(plan.config):
+        return []
+    own = plan.config.get("finetune.replay", SAMPLE) != SAMPLE
+    return general_examples(input_path(plan, run, "replay") if own else None)
 
 
 def input_path(plan: Plan, run: RunDir, role: str) -> Path:

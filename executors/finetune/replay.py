@@ -21,6 +21,7 @@ from executors.models import Tokenizer
 from knowledge.corpus.types import Example
 
 FILE = "general_rows.jsonl"
+OWN = "own"
 PREFIX = "general/"
 """Before the ids of general rows; no example of a company's begins so by itself."""
 
@@ -32,10 +33,11 @@ class Replayed:
     rows: int = 0
     share: float = 0.0
     source: str = ""
+    """`sample` or `own`."""
 
 
 def mix(
-    rows: Rows, config: Mapping[str, Scalar], tokenizer: Tokenizer, given: Path | None = None
+    rows: Rows, config: Mapping[str, Scalar], tokenizer: Tokenizer, general: Sequence[Example]
 ) -> tuple[Rows, Replayed]:
     """The task's rows with general ones behind them; the same seed draws the same ones.
 
@@ -43,25 +45,26 @@ def mix(
     reached can be smaller than the one planned.
 
     Args:
-        given: the user's file or folder; None takes the rows that come with okakae.
-
-    Raises:
-        UsageError: `replay-unreadable`, with the file and the line.
+        general: see `general_examples`.
     """
-    share = float(config.get("finetune.replay_share", 0.0))
+    share = replay_share(config)
     wanted = round(len(rows.rows) * share / (1 - share))
     if not wanted:
         return rows, Replayed()
-    general = make_rows(
-        general_examples(given), tokenizer, "en", int(config["finetune.seq_len"]), instructed=False
-    ).rows
-    chosen = draw(general, wanted, int(config["seed"]))
+    seq_len = int(config["finetune.seq_len"])
+    made = make_rows(general, tokenizer, "en", seq_len, instructed=False).rows
+    chosen = draw(made, wanted, int(config["seed"]))
     both = [*rows.rows, *chosen]
     lengths = (*rows.lengths, *(len(row.input_ids) for row in chosen))
-    source = SAMPLE if given is None else given.name
+    source = str(config.get("finetune.replay", SAMPLE))
     return Rows(both, rows.left_out, lengths), Replayed(
-        len(chosen), round(len(chosen) / len(both), 4), source
+        len(chosen), round(len(chosen) / len(both), 4), source if source == SAMPLE else OWN
     )
+
+
+def replay_share(config: Mapping[str, Scalar]) -> float:
+    """The planned share of general rows; none in plans of earlier versions."""
+    return float(config.get("finetune.replay_share", 0.0))
 
 
 def draw(rows: Sequence[Row], n: int, seed: int) -> list[Row]:
@@ -73,7 +76,11 @@ def general_examples(given: Path | None = None) -> list[Example]:
     """General questions and answers: `id`, `prompt` and `completion`, a line each.
 
     Args:
-        given: a file, or a folder with `general_rows.jsonl` in it or in `ja/` and `en/`.
+        given: the user's file, or a folder with `general_rows.jsonl` in it or in `ja/` and `en/`;
+            None takes the rows that come with okakae.
+
+    Raises:
+        UsageError: `replay-unreadable`, with the file and the line, or `replay-empty`.
     """
     root = Path(str(files("knowledge") / "samples")) if given is None else given
     paths = [root] if root.is_file() else [root / FILE, *(root / x / FILE for x in LANGUAGES)]

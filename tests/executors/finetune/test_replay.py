@@ -19,7 +19,7 @@ CONFIG = SETTINGS | {"finetune.replay_share": 0.2}
 
 
 def mixed(n: int = 40, **over: object) -> tuple[Rows, float]:
-    both, replayed = mix(Rows(rows(0, n), {}), CONFIG | over, byte_tokenizer())
+    both, replayed = mix(Rows(rows(0, n), {}), CONFIG | over, byte_tokenizer(), general_examples())
     assert replayed.rows == sum(row.id.startswith(PREFIX) for row in both.rows)
     return both, replayed.share
 
@@ -45,7 +45,7 @@ def test_no_general_row_is_taken_twice() -> None:
 @pytest.mark.parametrize("config", [{"finetune.replay_share": 0.0}, None])
 def test_without_a_share_nothing_changes(config: dict[str, float] | None) -> None:
     whole = Rows(rows(0, 4), {})
-    both, replayed = mix(whole, SETTINGS | (config or {}), byte_tokenizer())
+    both, replayed = mix(whole, SETTINGS | (config or {}), byte_tokenizer(), general_examples())
     assert both is whole and (replayed.rows, replayed.share) == (0, 0.0)
 
 
@@ -72,8 +72,9 @@ def test_a_file_of_the_company_takes_the_place_of_the_sample(tmp_path: Path) -> 
     own = tmp_path / "own.jsonl"
     lines = [json.dumps({"prompt": f"{n}?", "completion": f"{n}!"}) for n in range(30)]
     own.write_text("\n".join(lines), encoding="utf-8")
-    both, replayed = mix(Rows(rows(0, 40), {}), CONFIG, byte_tokenizer(), own)
-    assert (replayed.rows, replayed.source) == (10, "own.jsonl")
+    config = CONFIG | {"finetune.replay": str(own)}
+    both, replayed = mix(Rows(rows(0, 40), {}), config, byte_tokenizer(), general_examples(own))
+    assert (replayed.rows, replayed.source) == (10, "own")
     assert len({tuple(row.input_ids) for row in both.rows[40:]}) == 10
 
 
