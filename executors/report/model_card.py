@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.files import write_text
+from advisor.types import Manifest, Plan
 from executors.report.forgetting import shown
 from executors.report.markdown import table
 from executors.report.view import View, interval
@@ -43,39 +44,17 @@ def render_card(run: RunDir, about: Mapping[str, Any], road: Mapping[str, Any], 
     """The card as Markdown."""
     view = View({"roads": [road]}, lang)
     plan, manifest = run.plan, run.manifest
-    licence = about.get("licence")
-    lines = [*_head(about, plan.language, licence), ""]
-    lines += [f"# {view.t('card.title', goal=view.word('answer.goal', plan.goal))}", ""]
-    lines += [view.t("card.use"), "", f"## {view.t('card.section.base')}", ""]
-    lines += table(
-        [view.t("card.column.what"), view.t("card.column.value")],
-        [
-            [view.t("card.base"), str(about["base_model"])],
-            [view.t("card.base-digest"), str(about["base_digest"])],
-            [view.t("card.licence"), str(licence or view.t("card.licence-unknown"))],
-            [view.t("card.template"), str(about["template_sha256"])],
-        ],
-    )
-    lines += ["", view.t("card.licence-note"), "", f"## {view.t('card.section.data')}", ""]
-    header = [view.t(f"card.column.{name}") for name in ("role", "files", "digest")]
-    lines += table(header, [[i.role, str(i.files), i.digest] for i in plan.inputs])
-    replay = about.get("replay") or {}
-    lines += ["", view.t("card.rows", n=about["rows"], general=replay.get("rows", 0)), ""]
-    lines += [f"## {view.t('card.section.method')}", ""]
-    lines += table(
-        [view.t("card.column.what"), view.t("card.column.value")],
-        [
-            [view.t("card.method"), view.word("road", about["method"])],
-            [view.t("card.number-format"), f"{about['dtype']} ({about['dtype_reason']})"],
-            *([name, str(value)] for name, value in sorted(plan.config.items())
-              if name.startswith("finetune.") or name == "seed"),
-        ],
-    )  # fmt: skip
-    lines += ["", f"## {view.t('card.section.figures')}", ""]
-    rows = [[view.word("figure", name), interval(m)] for name, m in road["metrics"].items()]
-    rows.append([view.t("card.loss"), f"{about['eval_loss_first']:.3f} → "
-                 f"{about['eval_loss_best']:.3f}"])  # fmt: skip
-    lines += table([view.t("report.column.figure"), view.t("card.column.value")], rows)
+    goal = view.word("question.goal.choice", plan.goal)
+    lines = [*_head(about, plan.language), "", f"# {view.t('card.title', goal=goal)}", ""]
+    lines += [view.t("card.use")]
+    sections = {
+        "base": _base(about, view),
+        "data": _data(about, plan, view),
+        "method": _method(about, plan, manifest, view),
+        "figures": _figures(about, road, view),
+    }
+    for name, content in sections.items():
+        lines += ["", f"## {view.t(f'card.section.{name}')}", "", *content]
     for cost in shown(view):
         lines += ["", f"## {view.t('forgetting.section', road=cost.road)}", "", f"**{cost.says}**"]
         lines += ["", *table(cost.header, cost.rows), "", cost.explained, "", cost.replayed]
@@ -85,9 +64,52 @@ def render_card(run: RunDir, about: Mapping[str, Any], road: Mapping[str, Any], 
     return "\n".join(lines) + "\n"
 
 
-def _head(about: Mapping[str, Any], lang: str, licence: Any) -> list[str]:
+def _base(about: Mapping[str, Any], view: View) -> list[str]:
+    rows = [
+        [view.t("card.base"), str(about["base_model"])],
+        [view.t("card.base-digest"), str(about["base_digest"])],
+        [view.t("card.licence"), str(about.get("licence") or view.t("card.licence-unknown"))],
+        [view.t("card.template"), str(about["template_sha256"])],
+    ]
+    return [*table(_columns(view), rows), "", view.t("card.licence-note")]
+
+
+def _data(about: Mapping[str, Any], plan: Plan, view: View) -> list[str]:
+    header = [view.t(f"card.column.{name}") for name in ("role", "files", "digest")]
+    rows = [[entry.role, str(entry.files), entry.digest] for entry in plan.inputs]
+    general = (about.get("replay") or {}).get("rows", 0)
+    return [*table(header, rows), "", view.t("card.rows", n=about["rows"], general=general)]
+
+
+def _method(about: Mapping[str, Any], plan: Plan, manifest: Manifest, view: View) -> list[str]:
+    """The plan's settings, and what had to be changed for want of memory."""
+    rows = [
+        [view.t("card.method"), view.word("road", about["method"])],
+        [view.t("card.number-format"), f"{about['dtype']} ({about['dtype_reason']})"],
+    ]
+    rows += [
+        [name, str(value)]
+        for name, value in sorted(plan.config.items())
+        if name.startswith("finetune.") or name == "seed"
+    ]
+    changes = [view.t(f"finetune.memory.{one['step']}", **one) for one in manifest.changes]
+    return [*table(_columns(view), rows), *(f"\n{told}" for told in changes)]
+
+
+def _figures(about: Mapping[str, Any], road: Mapping[str, Any], view: View) -> list[str]:
+    rows = [[view.word("figure", name), interval(m)] for name, m in road["metrics"].items()]
+    losses = f"{about['eval_loss_first']:.3f} → {about['eval_loss_best']:.3f}"
+    rows.append([view.t("card.loss"), losses])
+    return table([view.t("report.column.figure"), view.t("card.column.value")], rows)
+
+
+def _columns(view: View) -> list[str]:
+    return [view.t("card.column.what"), view.t("card.column.value")]
+
+
+def _head(about: Mapping[str, Any], lang: str) -> list[str]:
     """YAML with the fields that hubs know; JSON strings are YAML strings."""
-    known = str(licence or "").lower()
+    known = str(about.get("licence") or "").lower()
     return [
         "---",
         f"language: {lang}",

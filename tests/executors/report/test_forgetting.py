@@ -104,7 +104,7 @@ def test_card_names_base_licence_data_settings_figures_and_light(tuned: Any, lan
     for said in ("https://ai.google.dev/gemma/terms", "b" * 64, data, run.plan.seal, "3.250"):
         assert said in card
     assert "| finetune.learning_rate | 0.01 |" in card
-    assert WORDS[lang]["yellow"] in card
+    assert WORDS[lang]["yellow"] in card and "# Model card: style_or_tone" not in card
 
 
 def test_a_road_that_tuned_nothing_has_no_card(tmp_path: Path, plan_for: PlanMaker) -> None:
