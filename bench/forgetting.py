@@ -3,7 +3,7 @@
 The starter model on casual → most polite pairs of keico_style, one training per share of replay,
 everything else the same: the general probe before and after with intervals, the light it gets,
 and chrF on fields of life that were held out. `python -m bench forgetting [--shares=0,0.1]
-[--pairs=220] [--epochs=3]`: about a quarter of an hour on one core. The data set is read from
+[--pairs=220] [--epochs=3]`: a quarter of an hour on one free core. The data set is read from
 `../shared/data` and never enters the product.
 """
 
