@@ -25,7 +25,7 @@ from advisor.types import (
     Recommendation,
     Scalar,
 )
-from knowledge.catalog.loader import did_you_mean, stamp
+from knowledge.catalog.loader import did_you_mean, load, stamp
 
 EXECUTORS = {"prompting": "prompting", "rag": "rag", "hybrid": "hybrid"}
 METHODS = {"full": "finetune", "lora": "finetune", "qlora": "finetune", "encoder": "encoder"}
@@ -42,6 +42,8 @@ STEPS = {
     ),
     "encoder": ("read", "split", "embed", "train", "calibrate", "evaluate", "report"),
 }
+OWN_FILES = {"replay": "finetune.replay", "probe": "finetune.general_probe"}
+"""Inputs beside the data, by role, and the setting that may name a file of the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,10 @@ def make_plan(
         inputs = (_input("data", Path(str(data_path)), out.parent),)
     elif executor != "prompting":
         raise UsageError("data-needed", option=str(option.method or option.approach))
+    for role, setting in OWN_FILES.items():
+        named = str(config.get(setting, ""))
+        if named not in ("", *load("settings")[setting].values):
+            inputs += (_input(role, Path(named), out.parent),)
     plan = Plan(
         executor=executor,
         approach=option.approach,

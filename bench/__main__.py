@@ -41,6 +41,7 @@ ALL = (
     "encoder",
     "statistics",
     "curve",
+    "forgetting",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -105,7 +106,7 @@ def choice_logprobs(
 ) -> list[float]:
     """Log-probability (nats) of each choice after the prompt, summed or per token.
 
-    Prompt and choice are tokenised apart, as in training rows.
+    Prompt and choice are tokenised apart, as in training rows. The prompt is read once.
     """
     import torch
 
@@ -114,18 +115,39 @@ def choice_logprobs(
     if not all(tails):
         raise ValueError("an empty choice has no probability")
     fitted(loaded, [start + tail for tail in tails], 0, None)
+    *read, last = start
     scores: list[float] = []
     with inference(loaded.model):
+        cache = _read_once(loaded, read)
         for at in range(0, len(tails), BATCH):
             part = tails[at : at + BATCH]
             width = max(map(len, part))
-            ids, mask = _left_padded(loaded, [start + tail for tail in part])
-            logits = _logits(loaded.model, ids, mask, keep=width + 1)
+            # Padded on the right: what stands behind a choice never reaches back into it.
+            pad = loaded.tokenizer.pad_token_id
+            rows = [[last, *tail[:-1], *[pad] * (width - len(tail))] for tail in part]
+            ids = torch.tensor(rows, device=loaded.device)
+            again = copy.deepcopy(cache)
+            if again is not None:
+                again.batch_repeat_interleave(len(part))
+            logits = loaded.model(input_ids=ids, past_key_values=again, use_cache=True).logits
             for row, tail in enumerate(part):
-                log_probs = logits[row, -len(tail) - 1 : -1].float().log_softmax(-1)
+                log_probs = logits[row, : len(tail)].float().log_softmax(-1)
                 picked = log_probs.gather(1, torch.tensor(tail, device=ids.device)[:, None])
                 scores.append(float(picked.sum()) / (len(tail) if per_token else 1))
     return scores
+
+
+def _read_once(loaded: LoadedModel, ids: Sequence[int]) -> Any:
+    """Keys and values of a beginning that several rows share; None for an empty one."""
+    import torch
+    from transformers import DynamicCache
+
+    if not ids:
+        return None
+    cache = DynamicCache(config=loaded.model.config)
+    tokens = torch.tensor([list(ids)], device=loaded.device)
+    loaded.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache
 
 
 def mean_token_loss(
@@ -147,7 +169,7 @@ def mean_token_loss(
                 if len(window) < 2:
                     continue
                 ids = torch.tensor([window], device=loaded.device)
-                logits = _logits(loaded.model, ids, torch.ones_like(ids), keep=0)[0, :-1]
+                logits = _logits(loaded.model, ids, torch.ones_like(ids))[0, :-1]
                 # In slices: with a vocabulary of 262k, fp32 scores of a whole window are 0.5 GB.
                 for rows in range(0, len(window) - 1, LOGIT_ROWS):
                     part = logits[rows : rows + LOGIT_ROWS].float()
@@ -289,17 +311,15 @@ def _left_padded(
     return ids.to(loaded.device), mask.to(loaded.device)
 
 
-def _logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: int) -> torch.Tensor:
-    """Scores of the last `keep` positions (all for 0), without computing the others if possible."""
+def _logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Scores of every position."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     options = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
     if "position_ids" in inspect.signature(base.forward).parameters:
         # Left padding must not shift positions.
         options["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
-    if keep and "logits_to_keep" in inspect.signature(base.forward).parameters:
-        options["logits_to_keep"] = keep
     logits: torch.Tensor = model(**options).logits
-    return logits[:, -keep:] if keep else logits
+    return logits
 
 
 @contextmanager

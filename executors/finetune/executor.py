@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,14 @@ class FinetuneExecutor:
             limit_hours: what is left of the plan's limits on time and money.
         """
         with quiet_libraries():
+            from executors.finetune.general import (
+                after_training,
+                before_training,
+                planned_probe,
+                planned_rows,
+            )
             from executors.finetune.recipe import train
+            from executors.finetune.replay import mix
             from executors.finetune.rows import make_rows
             from executors.tracing.record import Watched, keep, training_actuals
 
@@ -82,6 +90,7 @@ class FinetuneExecutor:
         )
         if len(learned) < MIN_EXAMPLES:
             raise RunError("too-few-examples", n=len(learned), least=MIN_EXAMPLES)
+        probe, general = planned_probe(plan, run), planned_rows(plan, run)
         started = time.perf_counter()
         counted = Watched()
         loaded = load_base(config, method, context)
@@ -97,16 +106,18 @@ class FinetuneExecutor:
         refuse_bad_rows(validation_rows, len(watched), context, tolerant=True)
         if not validation_rows.rows:
             raise RunError("no-validation-rows", n=len(watched))
-        write_json(
-            run.path / WORK / LENGTHS, {"tokens": [len(r.input_ids) for r in train_rows.rows]}
-        )
-        label = t("finetune.training", method=method, n=len(train_rows.rows))
+        mixed, replay = mix(train_rows, config, loaded.tokenizer, general)
+        if replay.rows:
+            context.session.say("forgetting.replay", n=replay.rows, share=f"{replay.share:.0%}")
+        before = before_training(loaded, method, probe, run.path / WORK, context)
+        write_json(run.path / WORK / LENGTHS, {"tokens": [len(r.input_ids) for r in mixed.rows]})
+        label = t("finetune.training", method=method, n=len(mixed.rows))
         with quiet_libraries(), context.session.progress(label, total=1.0) as progress:
             trained = train(
                 loaded,
                 method,
                 config,
-                train_rows.rows,
+                mixed.rows,
                 validation_rows.rows,
                 checkpoints=run.path / "checkpoints",
                 limit_hours=limit_hours,
@@ -117,7 +128,7 @@ class FinetuneExecutor:
         run.replace_metrics(trained.losses)
         per_step = int(config["finetune.batch_size"]) * int(config["finetune.grad_accum"])
         actuals = {
-            **training_actuals(peaks, loaded, train_rows, trained, per_step),
+            **training_actuals(peaks, loaded, mixed, trained, per_step),
             "load_seconds": load_seconds,
             "build_seconds": trained.seconds,
             "hours": (time.perf_counter() - started) / 3600,
@@ -143,11 +154,13 @@ class FinetuneExecutor:
             losses = {"first": trained.first_eval_loss, "best": trained.best_eval_loss}
             run.event("no-better", **losses)
             context.session.say("finetune.no-better", **losses)
-        keep(config, method, loaded, train_rows, peaks, actuals)
+        keep(config, method, loaded, mixed, peaks, actuals)
         proof = prove_learned(trained, method)
         _save(trained.model, loaded.tokenizer, method, run.artifacts)
         proof |= prove_saved(trained.model, method, run.artifacts)
-        proof |= prove_answers(loaded.with_model(trained.model), train_rows.rows, run, context)
+        tuned = loaded.with_model(trained.model)
+        proof |= prove_answers(tuned, train_rows.rows, run, context)
+        light = after_training(tuned, probe, before, replay, config, run, context)
         write_json(
             run.artifacts / ABOUT,
             {
@@ -155,6 +168,7 @@ class FinetuneExecutor:
                 "method": method,
                 "base_model": loaded.source,
                 "base_digest": loaded.digest,
+                "licence": loaded.licence,
                 "dtype": str(loaded.dtype),
                 "dtype_reason": loaded.dtype_reason,
                 "template_sha256": template_digest(loaded.tokenizer),
@@ -166,6 +180,8 @@ class FinetuneExecutor:
                 "rows": len(train_rows.rows),
                 "left_out": train_rows.left_out,
                 "longest_row_tokens": train_rows.longest,
+                "replay": asdict(replay),
+                "forgetting": light,
                 **proof,
             },
         )

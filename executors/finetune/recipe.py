@@ -22,6 +22,7 @@ from executors.finetune.batches import check_batches
 from executors.finetune.checkpoints import WHOLE, MarkWhole, check_room, last_whole, unwritten
 from executors.finetune.proof import moved, sample
 from executors.finetune.rows import Row
+from executors.finetune.score import ScoreAlong
 from executors.finetune.trainer import keep_adapter_format, resumable_trainer
 from executors.finetune.watch import Sense, StepClock, Watch, evaluations, exhausted, has_risen
 from executors.models import LoadedModel
@@ -89,7 +90,13 @@ def train(
         train_rows,
         validation_rows,
         folder=checkpoints,
-        callbacks=[clock, watch, sense, MarkWhole(checkpoints)],
+        callbacks=[
+            clock,
+            watch,
+            sense,
+            ScoreAlong(loaded, validation_rows, int(config.get("finetune.score_rows", 0))),
+            MarkWhole(checkpoints),
+        ],
         num_train_epochs=float(config["finetune.epochs"]),
         max_steps=int(config["finetune.max_steps"]) or -1,
         warmup_steps=max(1, round(planned_steps * float(config["finetune.warmup_ratio"]))),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from executors.base import Message
 from executors.models import Tokenizer
 from executors.prompting.prompts import conversation
 from executors.template import render_chat
@@ -67,6 +68,7 @@ def make_rows(
     seq_len: int,
     *,
     labels: Sequence[str] = (),
+    instructed: bool = True,
 ) -> Rows:
     """Tokenise prompt and completion exactly as generation will see the prompt.
 
@@ -76,12 +78,15 @@ def make_rows(
 
     Args:
         labels: the labels that the instruction names, the same in training, validation and use.
+        instructed: the task's instruction stands before the prompt; general rows have none.
     """
     rows: list[Row] = []
     left_out: dict[str, list[str]] = {}
     lengths: list[int] = []
     for example in examples:
-        prompt, completion = _texts(example, tokenizer, lang, labels)
+        turns = conversation(example.prompt, example.kind, lang, labels=labels)
+        asked = [turn for turn in turns if instructed or turn["role"] != "system"]
+        prompt, completion = _texts(asked, example.completion, tokenizer)
         prompt_ids = _ids(tokenizer, prompt)
         completion_ids = _ids(tokenizer, completion or "")
         row = Row(
@@ -99,14 +104,11 @@ def make_rows(
     return Rows(rows, left_out, tuple(lengths))
 
 
-def _texts(
-    example: Example, tokenizer: Tokenizer, lang: str, labels: Sequence[str]
-) -> tuple[str, str | None]:
-    turns = conversation(example.prompt, example.kind, lang, labels=labels)
+def _texts(turns: Sequence[Message], answer: str, tokenizer: Tokenizer) -> tuple[str, str | None]:
     prompt = render_chat(tokenizer, turns)
     whole = render_chat(
         tokenizer,
-        [*turns, {"role": "assistant", "content": example.completion}],
+        [*turns, {"role": "assistant", "content": answer}],
         add_generation_prompt=False,
     )
     if not whole.startswith(prompt):

@@ -89,6 +89,58 @@ def loss_curve(curve: Sequence[Mapping[str, float]], labels: Mapping[str, str]) 
     return _svg(height, labels["chart"], parts)
 
 
+def score_curve(
+    curve: Sequence[Mapping[str, float]], labels: Mapping[str, str], *, stopped_early: bool
+) -> str:
+    """Held-out scores from 0 to 1 over steps, with the kept weights and the stop marked.
+
+    Args:
+        curve: `step` with `eval_chrf`, `eval_mean_token_accuracy` or `eval_loss` each; the kept
+            weights are those of the lowest held-out loss after the start.
+        labels: `chart`, `chrf`, `tokens`, `kept`, `patience`, `end`.
+
+    Returns:
+        An empty string when no score has two points.
+    """
+    drawn = [
+        (points, colour, labels[name])
+        for key, colour, name in (
+            ("eval_chrf", CHOSEN, "chrf"),
+            ("eval_mean_token_accuracy", OTHER, "tokens"),
+        )
+        if len(points := _series(curve, key)) > 1
+    ]
+    if not drawn:
+        return ""
+    left, right, top, bottom, height = 52, 120, 30, 34, 220
+    last_step = max(step for points, _, _ in drawn for step, _ in points) or 1.0
+
+    def at(step: float, share: float) -> tuple[float, float]:
+        x = left + step / last_step * (WIDTH - left - right)
+        return x, top + (1 - share) * (height - top - bottom)
+
+    parts = []
+    for share in (0.0, 0.5, 1.0):
+        x, y = at(last_step * share, share)
+        parts.append(_line(left, y, WIDTH - right, y, GRID))
+        parts.append(_text(left - 8, y + 4, f"{share:.0%}", 11, MUTED, "end"))
+        parts.append(_text(x, height - 12, f"{last_step * share:.0f}", 11, MUTED, "middle"))
+    for points, colour, name in drawn:
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (at(*point) for point in points))
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2.2"/>')
+        x, y = at(*points[-1])
+        parts.append(_text(x + 8, y + 4, name, 12, colour))
+    marks = [(last_step, MUTED, labels["patience" if stopped_early else "end"])]
+    if judged := [point for point in _series(curve, "eval_loss") if point[0] > 0]:
+        kept = min(judged, key=lambda point: point[1])[0]
+        marks.append((kept, BEST, labels["kept"]))
+    for height_of, (step, colour, name) in enumerate(marks):
+        x, y = at(step, 1.0)
+        parts.append(_line(x, y, x, height - bottom, colour, 1.5))
+        parts.append(_text(x, top - 6 - 13 * height_of, name, 12, colour, "middle"))
+    return _svg(height, labels["chart"], parts)
+
+
 def abstention_curve(
     curves: Sequence[tuple[str, Sequence[Mapping[str, float]]]],
     labels: Mapping[str, str],

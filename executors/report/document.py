@@ -16,8 +16,10 @@ from executors.compare.roads import Road
 from executors.compare.verdict import Verdict
 from executors.evaluate.heldout import Scored, cluster
 from executors.evaluate.statistics import Interval, mean_interval
+from executors.report.forgetting import read_forgetting
 
 ABSTENTION_FILE = "abstention.json"
+TUNED_FILE = "tuned.json"
 CURVE_POINTS = 40
 SIDE_BY_SIDE = 60
 """Questions shown with every road's answer; all of them are in the answers files."""
@@ -95,6 +97,8 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
         "config_why": dict(plan.config_why),
         "curve": _curve(road.run.metrics()),
         "abstention": _abstention(road.run.artifacts / ABSTENTION_FILE),
+        "forgetting": read_forgetting(road.run.artifacts),
+        "stopped": _stopped(road.run.artifacts / TUNED_FILE),
         "status": manifest.status,
         "changes": [dict(change) for change in manifest.changes],
     }
@@ -111,10 +115,17 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
 
 def _curve(metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The losses by step; NaN is no JSON, and a step without a number shows nothing."""
-    entries = [m for m in metrics if "loss" in m or "eval_loss" in m]
+    entries = [m for m in metrics if m.keys() & {"loss", "eval_loss", "eval_chrf"}]
     return [
         {key: value for key, value in entry.items() if math.isfinite(value)} for entry in entries
     ]
+
+
+def _stopped(path: Path) -> str:
+    """Why a training ended before its last planned step: `patience`; empty where it did not."""
+    if not path.is_file():
+        return ""
+    return str(json.loads(path.read_text(encoding="utf-8")).get("stopped", ""))
 
 
 def _abstention(path: Path) -> dict[str, Any] | None:

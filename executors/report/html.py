@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from executors.report.charts import abstention_curve, interval_bars, loss_curve
+from executors.report.charts import abstention_curve, interval_bars, loss_curve, score_curve
+from executors.report.forgetting import shown
 from executors.report.view import View
 
 
@@ -24,7 +25,7 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
     )
     labels = {name: view.t(f"report.chart.{name}") for name in ("chart", "train", "held", "best")}
     curves = [
-        (view.word("road", road["name"]), Markup(svg))
+        (view.word("road", road["name"]), Markup(svg + _score_svg(view, road)))
         for road in view.roads
         if (svg := loss_curve(road["curve"], labels))
     ]
@@ -37,8 +38,19 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
         for name, line, rows in view.abstentions()
     ]
     return template.render(
-        view=view, document=document, chart=chart, curves=curves, abstentions=abstentions
+        view=view,
+        document=document,
+        chart=chart,
+        curves=curves,
+        abstentions=abstentions,
+        forgetting=shown(view),
     )
+
+
+def _score_svg(view: View, road: Mapping[str, Any]) -> str:
+    names = ("chart", "chrf", "tokens", "kept", "patience", "end")
+    labels = {name: view.t(f"report.score-chart.{name}") for name in names}
+    return score_curve(road["curve"], labels, stopped_early=road.get("stopped") == "patience")
 
 
 def _abstention_svg(view: View, line: Mapping[str, Any], words: Mapping[str, str]) -> str:

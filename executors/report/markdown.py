@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from executors.report.forgetting import shown
 from executors.report.view import View
 
 
@@ -17,21 +18,24 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
         lines += ["", change]
     if rule := view.target():
         lines += ["", f"## {view.t('escalate.section')}", "", rule, ""]
-        lines += _table(view.step_header(), view.step_rows())
+        lines += table(view.step_header(), view.step_rows())
     lines += ["", f"## {view.t('report.section.scores')}", ""]
-    lines += _table(view.score_header(), view.score_rows())
+    lines += table(view.score_header(), view.score_rows())
     if rows := view.diagnostic_rows():
         lines += ["", f"### {view.t('report.section.diagnostics')}", ""]
         lines += [view.t("report.diagnostics-explained"), ""]
-        lines += _table(view.diagnostic_header(), rows)
+        lines += table(view.diagnostic_header(), rows)
     header, rows = view.metric_rows()
-    lines += ["", f"### {view.t('report.section.figures')}", "", *_table(header, rows)]
+    lines += ["", f"### {view.t('report.section.figures')}", "", *table(header, rows)]
     header, rows = view.estimate_rows()
     if rows:
-        lines += ["", f"## {view.t('report.section.estimates')}", "", *_table(header, rows)]
+        lines += ["", f"## {view.t('report.section.estimates')}", "", *table(header, rows)]
     for name, line, rows in view.abstentions():
         lines += ["", f"## {view.t('report.section.abstention', road=name)}", ""]
-        lines += [view.abstention_says(line), "", *_table(view.abstention_header(), rows)]
+        lines += [view.abstention_says(line), "", *table(view.abstention_header(), rows)]
+    for cost in shown(view):
+        lines += ["", f"## {view.t('forgetting.section', road=cost.road)}", "", f"**{cost.says}**"]
+        lines += ["", *table(cost.header, cost.rows), "", cost.explained, "", cost.replayed]
     if options := view.reasons():
         lines += ["", f"## {view.t('report.section.advice')}", ""]
         for option in options:
@@ -54,7 +58,7 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
             )
         lines.append("")
     lines += [f"## {view.t('report.section.asked')}", ""]
-    lines += _table(
+    lines += table(
         [view.t("report.column.question"), view.t("report.column.answer")], view.asked_rows()
     )
     lines += ["", f"## {view.t('report.section.provenance')}", ""]
@@ -65,7 +69,8 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table's lines, every cell in one line and none of it HTML."""
     lines = ["| " + " | ".join(map(_cell, header)) + " |", "|" + "---|" * len(header)]
     return lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
 

@@ -62,6 +62,10 @@ class View:
             for change in road.get("changes", ()):
                 told = self.t(f"finetune.memory.{change['step']}", **change)
                 notes.append(f"{self.word('road', road['name'])}: {told}")
+            found = road.get("forgetting")
+            if found and found["light"] == "red":
+                told = self.t("forgetting.light.red", **found["bounds"])
+                notes.append(f"{self.word('road', road['name'])}: {told}")
         before = self.document.get("before") or {}
         if leaked := before.get("leaks_dropped"):
             notes.append(self.t("report.caution.leaks-dropped", n=len(leaked)))

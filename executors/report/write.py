@@ -17,6 +17,7 @@ from executors.report.diagnosed import diagnostics_document
 from executors.report.document import build_document, save_document
 from executors.report.html import render_html
 from executors.report.markdown import render_markdown
+from executors.report.model_card import write_model_card
 from executors.rundir import RunDir
 
 
@@ -38,6 +39,7 @@ def report_run(run: RunDir, session: Session) -> dict[str, str]:
     data = load_data(plan, run.data_root, session)
     one = road(run.path, heldout(data.split, plan))
     document = build_document([one], None, folder=run.path, recommended=plan.recommended)
+    write_model_card(run, document["roads"][0], session.lang)
     return write_report(document, run.path, session.lang)
 
 
@@ -75,5 +77,7 @@ def report_comparison(
     if recommended is not None and walk is None:
         # An escalation stops at a target: it does not weigh its steps against each other.
         document["recommendation_update"] = update_document(update(roads, verdict, recommended))
+    for one, told in zip(roads, document["roads"], strict=True):
+        write_model_card(one.run, told, session.lang)
     document |= walk or {}
     return write_report(document, folder, session.lang)

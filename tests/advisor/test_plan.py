@@ -251,6 +251,22 @@ def test_a_road_that_needs_data_says_so(folder: Path) -> None:
     assert prompting.inputs == ()
 
 
+def test_own_general_rows_are_an_input_that_must_not_change(folder: Path) -> None:
+    own = folder / "own.jsonl"
+    own.write_text('{"prompt": "a", "completion": "b"}', encoding="utf-8")
+    tuning = option("fine_tuning", "lora")
+    plan = planned(folder, option=tuning, settings={"finetune.replay": str(own)})
+    assert [(entry.role, entry.path) for entry in plan.inputs[1:]] == [("replay", "own.jsonl")]
+    assert not blocking(verify(plan, folder, MACHINE))
+    own.write_text('{"prompt": "a", "completion": "c"}', encoding="utf-8")
+    assert [drift.what for drift in blocking(verify(plan, folder, MACHINE))] == ["own.jsonl"]
+    with pytest.raises(UsageError, match="path-missing"):
+        planned(folder, option=tuning, settings={"finetune.general_probe": "nowhere"})
+    for known in ("sample", "off"):
+        settings = {"finetune.general_probe": known}
+        assert len(planned(folder, option=tuning, settings=settings).inputs) == 1
+
+
 def test_options_are_found_by_rank_and_name() -> None:
     options = (
         option("rag", rank=1),

@@ -25,6 +25,7 @@ COUNTS = {
     "tone.jsonl": 200,
     "general.jsonl": 40,
     "general_text.jsonl": 20,
+    "general_rows.jsonl": 36,
 }
 KINDS = {"fact", "number", "table", "condition", "procedure", "list", "multi"}
 # The house style of README.md, by scene: (how, phrase) where how is start, end or has.

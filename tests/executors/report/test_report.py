@@ -17,7 +17,7 @@ from advisor.render_plan import verdict
 from advisor.types import Estimate, Term
 from executors.compare.roads import Road, road
 from executors.compare.verdict import judge
-from executors.report.charts import interval_bars, loss_curve
+from executors.report.charts import interval_bars, loss_curve, score_curve
 from executors.report.document import build_document
 from executors.report.html import render_html
 from executors.report.markdown import render_markdown
@@ -311,3 +311,22 @@ def test_a_curve_needs_two_points_and_survives_a_flat_or_broken_one() -> None:
     assert "nan" not in svg and "inf" not in svg
     falling = [{"step": 1, "eval_loss": 2.0}, {"step": 2, "eval_loss": 1.25}]
     assert "b 1.250" in Page(loss_curve(falling, LABELS)).text
+
+
+SCORES = {n: n for n in ("chart", "chrf", "tokens", "kept", "patience", "end")}
+
+
+def test_scores_along_the_training_mark_what_was_kept_and_where_it_stopped() -> None:
+    curve = [
+        {"step": step, "eval_loss": loss, "eval_mean_token_accuracy": right}
+        for step, loss, right in ((0, 0.5, 0.1), (10, 2.0, 0.4), (20, 1.0, 0.6), (30, 1.5, 0.5))
+    ]
+    assert score_curve(curve[:1], SCORES, stopped_early=False) == ""
+    svg = score_curve(curve, SCORES, stopped_early=True)
+    # The untrained model is not among the weights to keep, however low its loss.
+    kept = re.search(r'<text x="([\d.]+)"[^>]*>kept<', svg)
+    assert kept is not None and float(kept[1]) == pytest.approx(52 + (680 - 172) * 2 / 3, abs=0.1)
+    assert "patience" in svg and ">end<" not in svg and ">chrf<" not in svg
+    both = [*curve, {"step": 0, "eval_chrf": 0.2}, {"step": 30, "eval_chrf": 0.7}]
+    text = Page(score_curve(both, SCORES, stopped_early=False)).text
+    assert "chrf" in text and "tokens" in text and "end" in text
