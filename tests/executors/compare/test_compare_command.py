@@ -39,7 +39,7 @@ def test_the_verdict_and_what_became_of_the_advice_are_told(
 ) -> None:
     done = compare("--no-diagnostics")
     assert done.exit_code == 0, done.stderr
-    assert "only gaps above 35 points show; add 40 more to see 18" in done.stderr
+    assert "only gaps above 36 points show; add 40 more to see 18" in done.stderr
     assert "Prompting, zero-shot" in done.stdout
     assert "Before the run okakae recommended RAG, which was not measured" in done.stdout
     document = json.loads((tmp_path / "run" / "report.json").read_text("utf-8"))

@@ -78,7 +78,7 @@ def test_it_is_said_before_the_first_road_and_kept(
     save_plan(plan_for("prompting", data, config=config), tmp_path / "a.json")
     found = compare([tmp_path / "a.json"], tmp_path / "out", session, diagnostics=False)
     told = capsys.readouterr().err
-    assert "only gaps above 35 points show; add 40 more to see 18" in told
+    assert "only gaps above 36 points show; add 40 more to see 18" in told
     assert told.index("This will take about") < told.index("== Prompting")
     kept = json.loads((tmp_path / "out" / "compare.json").read_text("utf-8"))["before"]
     assert kept == found.before.document()
