@@ -56,6 +56,10 @@ class View:
         n = self.roads[0]["n"]
         if n and n < 50:
             notes.append(self.t("report.caution.indicative", n=n))
+        scores = [road["metrics"]["correct"] for road in self.roads if "correct" in road["metrics"]]
+        if n and scores and max(score["value"] for score in scores) == 0:
+            most = max(score["high"] for score in scores)
+            notes.append(self.t("report.caution.nothing-right", n=n, most=percent(most)))
         if any(road["config"].get("model") == "starter" for road in self.roads):
             notes.append(self.t("report.caution.starter"))
         for road in self.roads:

@@ -265,6 +265,15 @@ def test_few_questions_and_a_failed_road_are_said_first(several: dict[str, Any])
     assert "20 questions" in notes and "LoRA" in notes and "endpoint-down" in notes
 
 
+def test_a_choice_among_roads_that_are_never_right_says_so(several: dict[str, Any]) -> None:
+    assert "No road answered" not in " ".join(View(several, "en").cautions())
+    for made in several["roads"]:
+        made["metrics"]["correct"] = {"value": 0.0, "low": 0.0, "high": 0.16, "n": 20}
+    notes = " ".join(View(several, "en").cautions())
+    assert "No road answered any of the 20 questions rightly (at most 16% would be)" in notes
+    assert "20 件に1件も" in " ".join(View(several, "ja").cautions())
+
+
 def test_estimates_stand_beside_what_it_took(several: dict[str, Any]) -> None:
     _, rows = View(several, "en").estimate_rows()
     hours = next(row for row in rows if row[5] == "formula:test")
