@@ -14,6 +14,8 @@ from advisor.render import command_line
 from advisor.session import Session, okakae_command
 
 ROADS = ("prompting", "rag", "qlora")
+SHORT = {"finetune.general_probe": "off"}
+"""On a CPU the probe of general abilities takes longer than the demo's training itself."""
 
 
 @okakae_command("demo")
@@ -105,7 +107,7 @@ def _plans(recommendation: Any, wanted: Any, gathered: Any, target: Path) -> lis
             wanted,
             gathered.answers,
             out=path,
-            settings=gathered.settings,
+            settings={**SHORT, **gathered.settings},
             recommended=recommendation.chosen,
         )
         save_plan(plan, path)
