@@ -196,8 +196,13 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 def data_root(plan: Plan, folder: Path) -> Path | None:
     """Where the plan's data lies, seen from the plan's own folder."""
+    return input_path(plan, folder, "data")
+
+
+def input_path(plan: Plan, folder: Path, role: str) -> Path | None:
+    """Where the plan's input of this role lies; None where it has none."""
     for entry in plan.inputs:
-        if entry.role == "data":
+        if entry.role == role:
             return (folder / entry.path).resolve()
     return None
 

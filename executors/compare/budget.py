@@ -11,6 +11,7 @@ from typing import Literal
 from advisor.errors import LimitError
 from advisor.types import Plan, Scalar
 from executors.compare.diagnostics import ABOUT, FOLDER
+from executors.compare.roads import finished_roads
 from executors.compare.spent import Spent, spent, spent_on
 from executors.evaluate.heldout import ANSWERS, read_answers
 from executors.rundir import RunDir
@@ -53,7 +54,7 @@ class Budget:
             LimitError: nothing is left for it.
         """
         self._name, self._since = name, time.perf_counter()
-        if self._finished(name):
+        if finished_roads([name], self._folder):
             return
         self.check()
         estimate = self._plans[name].estimates.get("hours")
@@ -81,10 +82,6 @@ class Budget:
             over = have[what] >= limit if what == "calls" else have[what] > limit
             if limit and over:
                 raise self._reached(what, have[what], limit)
-
-    def _finished(self, name: str) -> bool:
-        run = RunDir(self._folder / "roads" / name)
-        return run.manifest_path.is_file() and run.manifest.status == "done"
 
     def _spent(self) -> dict[Limit, float]:
         found = [*self._on_roads(), *self._on_diagnostics()]

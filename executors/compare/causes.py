@@ -11,9 +11,8 @@ from executors.compare.diagnostics import (
     NOTHING_DIAGNOSED,
     Diagnosed,
     DiagnosticName,
-    quotes,
 )
-from executors.compare.roads import Road
+from executors.compare.roads import Road, quotes
 from executors.evaluate.heldout import Scored
 from executors.evaluate.normalise import bare
 

@@ -20,7 +20,7 @@ from advisor.files import write_json
 from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, Generator, RunData, System
-from executors.compare.roads import Road
+from executors.compare.roads import Road, asks_model, quotes
 from executors.evaluate.heldout import Scored, ask, batch_for, cluster, scored
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.generator import generator_lacks, open_generator
@@ -107,16 +107,6 @@ def wanted_diagnostics(
         reading = [plan for plan in asking if plan.approach == "rag"]
         found.append(Wanted("oracle_model", (reading or asking)[0], passages, True))
     return found
-
-
-def asks_model(plan: Plan) -> bool:
-    """Whether a language model writes the road's answers."""
-    return plan.executor in ("prompting", "finetune", "rag", "hybrid") and not quotes(plan)
-
-
-def quotes(plan: Plan) -> bool:
-    """Whether the road's answers are quoted from passages."""
-    return plan.executor == "rag" and plan.config.get("rag.answer", "extractive") == "extractive"
 
 
 def diagnose(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +90,23 @@ def road(run_path: Path, test: Sequence[Example], name: str | None = None) -> Ro
     if len(results) != len(test):
         raise RunError("answers-missing", where=str(run_path), have=len(results), want=len(test))
     return Road(name or road_name(plan), run, plan, tuple(results))
+
+
+def finished_roads(names: Iterable[str], folder: Path) -> set[str]:
+    """Of these roads below a run's folder, those that are finished."""
+    runs = {name: RunDir(folder / "roads" / name) for name in names}
+    return {
+        name
+        for name, run in runs.items()
+        if run.manifest_path.is_file() and run.manifest.status == "done"
+    }
+
+
+def asks_model(plan: Plan) -> bool:
+    """Whether a language model writes the road's answers."""
+    return plan.executor in ("prompting", "finetune", "rag", "hybrid") and not quotes(plan)
+
+
+def quotes(plan: Plan) -> bool:
+    """Whether the road's answers are quoted from passages."""
+    return plan.executor == "rag" and plan.config.get("rag.answer", "extractive") == "extractive"

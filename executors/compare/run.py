@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from executors.compare.budget import Budget
 from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed, diagnose, wanted_diagnostics
 from executors.compare.forecast import Forecast, Sight, forecast, sight
 from executors.compare.questions import Frozen, freeze
-from executors.compare.roads import Road, road, road_names
+from executors.compare.roads import Road, finished_roads, road, road_names
 from executors.compare.verdict import TOO_FEW, Verdict, judge
 from executors.generator import forget_models, sharing_models
 from executors.rundir import RunDir
@@ -171,16 +171,6 @@ def _take(
     if not roads:
         raise RunError("no-road-finished", where=str(folder), reasons=str(failed))
     return roads, failed, None
-
-
-def finished_roads(names: Iterable[str], folder: Path) -> set[str]:
-    """Roads that an earlier attempt has finished."""
-    runs = {name: RunDir(folder / "roads" / name) for name in names}
-    return {
-        name
-        for name, run in runs.items()
-        if run.manifest_path.is_file() and run.manifest.status == "done"
-    }
 
 
 def _range(estimate: Estimate) -> dict[str, Any]:

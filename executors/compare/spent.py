@@ -10,7 +10,7 @@ from advisor.estimate.money import added, api_jpy, electricity_jpy, times
 from advisor.estimate.year import DEFAULT_TRAFFIC
 from advisor.hosts import is_this_machine
 from advisor.types import Estimate, Plan
-from executors.compare.roads import Road
+from executors.compare.roads import Road, quotes
 from executors.evaluate.heldout import ANSWERS, read_answers
 from executors.rundir import RunDir
 from knowledge.catalog.loader import load
@@ -98,8 +98,7 @@ def _jpy(plan: Plan, hours: float, answers: Sequence[Mapping[str, Any]]) -> Esti
 def served(plan: Plan) -> bool:
     """Whether a server behind a URL writes the answers, here or elsewhere."""
     # RAG that quotes passages asks no server, whatever the settings name.
-    quotes = plan.approach == "rag" and plan.config.get("rag.answer") == "extractive"
-    return bool(plan.config.get("endpoint.url")) and not quotes
+    return bool(plan.config.get("endpoint.url")) and not quotes(plan)
 
 
 def elsewhere(plan: Plan) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from advisor.files import write_json
+from advisor.plan import input_path
 from advisor.session import Session
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context
@@ -32,7 +33,7 @@ def planned_probe(plan: Plan, run: RunDir) -> Probe | None:
     named = str(plan.config.get("finetune.general_probe", OFF))
     if named == OFF:
         return None
-    return load_probe(None if named == SAMPLE else input_path(plan, run, "probe"))
+    return load_probe(None if named == SAMPLE else _own(plan, run, "probe"))
 
 
 def planned_rows(plan: Plan, run: RunDir) -> list[Example]:
@@ -44,15 +45,13 @@ def planned_rows(plan: Plan, run: RunDir) -> list[Example]:
     if not replay_share(plan.config):
         return []
     own = plan.config.get("finetune.replay", SAMPLE) != SAMPLE
-    return general_examples(input_path(plan, run, "replay") if own else None)
+    return general_examples(_own(plan, run, "replay") if own else None)
 
 
-def input_path(plan: Plan, run: RunDir, role: str) -> Path:
-    """Where a plan's input of this role lies."""
+def _own(plan: Plan, run: RunDir, role: str) -> Path | None:
     from executors.apply import planned_in
 
-    (entry,) = (entry for entry in plan.inputs if entry.role == role)
-    return (planned_in(run.plan_path) / entry.path).resolve()
+    return input_path(plan, planned_in(run.plan_path), role)
 
 
 def before_training(

@@ -32,6 +32,7 @@ def road(name: str, correct: Sequence[float], yen: float | None) -> Road:
     plan: Any = SimpleNamespace(
         estimates=estimates,
         approach=APPROACH.get(name, name),
+        executor={"lora": "finetune"}.get(name, name),
         config={},
         answers={"traffic_per_day": 100},
         expected_machine={},
