@@ -127,6 +127,7 @@ def _rest(example: Example) -> dict[str, Any]:
         "gold_passage": example.gold_passage,
         "group": example.group,
         "type": example.type,
+        "split": example.part,
     }
     if example.kind == "qa":
         optional["label"] = example.label

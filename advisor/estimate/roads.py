@@ -13,7 +13,7 @@ from advisor.estimate.money import electricity_jpy, usd_to_jpy
 from advisor.estimate.offers import cheapest_hour, offer_costs
 from advisor.estimate.settings import EstimateSettings, TuningMethod
 from advisor.estimate.shapes import Shapes, find_shapes
-from advisor.estimate.time import CPU_CORES, work
+from advisor.estimate.time import CPU_CORES, with_general, work
 from advisor.estimate.year import (
     RoadCosts,
     prompt_tokens_of,
@@ -200,6 +200,8 @@ def _tuned(
     digest = needs.data.digest if needs.data else ""
     known = informed(shapes, settings, training_memory(shapes, settings), data=digest)
     memory, done = known.memory.estimate, work(shapes, settings)
+    if not (encoder or shapes.family.encoder):
+        done = with_general(done, shapes, settings)
 
     def hours_on(gpu: Gpu | None) -> Estimate | None:
         return informed_hours(known, done, settings, gpu, _cores(needs))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.estimate.settings import EstimateSettings
 from advisor.estimate.shapes import Shapes
@@ -61,6 +61,12 @@ START_S, LOADED_GB_S = (300.0, 60.0, 5.0), (0.1, 0.5, 2.0)
 # In fp32 half of that; matrix units (AMX) reach three times as much.
 CPU_TFLOPS: Range = (0.05, 0.13, 0.40)
 CPU_CORES, CORE_SCALING = 2, 0.8
+
+# Beside its task a tuning reads general rows (a tenth of all, at most the 72 of 34 tokens that come
+# with okakae) and, with the adapter off and on, a probe of 2,100 tokens of text and 2,700 of
+# questions with their choices: only forward, with logits everywhere (counted 2026-11).
+GENERAL_SHARE, GENERAL_ROWS, GENERAL_ROW_TOKENS = 0.1, 72, 34
+PROBE_TOKENS = 2 * 4_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,18 @@ def work(shapes: Shapes, settings: EstimateSettings) -> Work:
         loaded_bytes=2.0 * shapes.params,
         launches=shapes.layers * (passes + 1) * settings.texts,
     )
+
+
+def with_general(done: Work, shapes: Shapes, settings: EstimateSettings) -> Work:
+    """The work of okakae's own run: the task's training, general rows in it, the probe around it.
+
+    In tokens of training, so that the rates stay what they are.
+    """
+    rows = min(GENERAL_ROWS, settings.examples * GENERAL_SHARE / (1 - GENERAL_SHARE))
+    head = shapes.vocab * shapes.hidden
+    asked = PROBE_TOKENS * 2.0 * (shapes.linear_weights * _active_share(shapes) + head)
+    more = rows * settings.epochs * GENERAL_ROW_TOKENS + asked / done.flops_per_token
+    return replace(done, tokens=done.tokens + more)
 
 
 def _active_share(shapes: Shapes) -> float:

@@ -16,7 +16,7 @@ from knowledge.corpus.types import Example
 # What a company gives up by choosing it, least first: used only where costs do not differ.
 SIMPLICITY = (
     *("zero_shot", "prompting", "nearest_shots", "whole_corpus"),
-    *("rag", "encoder", "lora", "qlora", "full", "hybrid"),
+    *("rag", "rag_written", "encoder", "lora", "qlora", "full", "hybrid"),
 )
 
 
@@ -58,10 +58,15 @@ def road_name(plan: Plan) -> str:
 
 
 def road_names(plans: Sequence[Plan]) -> list[str]:
-    """A name for each plan of a comparison: several ways of prompting by what the prompt holds."""
+    """A name for each plan of a comparison.
+
+    Several ways of prompting are told apart by what the prompt holds, and several of retrieval by
+    who words the answer.
+    """
     plain = [road_name(plan) for plan in plans]
+    ways = {"prompting": _way_of_prompting, "rag": _way_of_answering}
     return [
-        _way_of_prompting(plan) if name == "prompting" and plain.count(name) > 1 else name
+        ways[name](plan) if name in ways and plain.count(name) > 1 else name
         for name, plan in zip(plain, plans, strict=True)
     ]
 
@@ -73,6 +78,10 @@ def _way_of_prompting(plan: Plan) -> str:
         return "zero_shot"
     nearest = plan.config.get("prompting.choice", "static") == "nearest"
     return "nearest_shots" if nearest else "prompting"
+
+
+def _way_of_answering(plan: Plan) -> str:
+    return "rag" if quotes(plan) else "rag_written"
 
 
 def road(run_path: Path, test: Sequence[Example], name: str | None = None) -> Road:

@@ -14,9 +14,14 @@ from importlib.resources import files
 from typing import Any, cast
 
 from knowledge.corpus.source import Reading, SourceFile, excerpt, ranges
-from knowledge.corpus.types import Example, ExampleKind, FieldMap, Problem
+from knowledge.corpus.types import Example, ExampleKind, FieldMap, Part, Problem
 
 _NO = {"false", "0", "no", "n", "いいえ", "否", "不可", "×"}
+_PARTS: dict[str, Part] = {
+    **dict.fromkeys(("train", "training", "学習"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "検証"), "validation"),
+    **dict.fromkeys(("test", "テスト", "評価"), "test"),
+}
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 
 
@@ -174,6 +179,7 @@ def example_from_record(
         group=_text(extra.get("group")) or None,
         gold_passage=_text(extra.get("gold_passage")) or None,
         type=_text(extra.get("type")) or None,
+        part=_PARTS.get(_text(extra.get("part")).lower()),
     )
 
 

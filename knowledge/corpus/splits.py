@@ -8,6 +8,10 @@ repeats an earlier one, as the health report sees it or in 80 % of its 3-grams, 
 does one that says the same in other words, as far as the rows before it tell. Where its own group
 already stands in another part the row is left out, since moving either group would break what was
 promised of it.
+
+Rows that their owner marked as train, validation or test stand there, whatever their group. Who
+marked test rows keeps that test: no other row joins it, and rows elsewhere that repeat one of it
+are left out. The same holds for marked validation rows.
 """
 
 from __future__ import annotations
@@ -16,16 +20,16 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from knowledge.corpus.alike import alike
 from knowledge.corpus.near_duplicates import near_keys, normalised
 from knowledge.corpus.rewording import reworded
 from knowledge.corpus.sameness import says_the_same
-from knowledge.corpus.types import Example
+from knowledge.corpus.types import Example, Part
 
-Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_FIRST: dict[Part | None, int] = {"test": 0, "validation": 1}
+"""Marked rows are placed before the others, so that a leak costs a training row."""
 TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.15
 
@@ -60,31 +64,39 @@ def split(
     """
     if min(test, validation) < 0 or test + validation >= 1:
         raise ValueError(f"test={test}, validation={validation}: their sum must be below 1")
-    told = _Told(examples)
-    shares = (test, validation)
+    marked = {example.part for example in examples}
+    shares = (0.0 if "test" in marked else test, 0.0 if "validation" in marked else validation)
+    order = sorted(range(len(examples)), key=lambda index: _FIRST.get(examples[index].part, 2))
+    told = _Told([examples[index] for index in order])
     part_of: dict[str, Part] = {}
     first_parts: dict[str, list[Part]] = defaultdict(list)
-    placed: dict[Part, list[Example]] = {part: [] for part in PARTS}
-    left_out: list[Example] = []
-    for index, example in enumerate(examples):
+    placed: dict[Part | None, list[int]] = {part: [] for part in (*PARTS, None)}
+    for index, at in enumerate(order):
+        example = examples[at]
         leaders = told.before(index)
         key = _own_key(example) or (leaders[0] if leaders else _row_key(example))
+        if example.part:
+            key = f"{example.part}/{key}"
         stratum = f"{example.kind}/{example.answerable}"
-        part = part_of.get(key) or _place(f"{seed}/{key}", shares, first_parts[stratum])
+        part = (
+            example.part
+            or part_of.get(key)
+            or _place(f"{seed}/{key}", shares, first_parts[stratum])
+        )
         if any(part_of[leader] != part for leader in leaders):
-            left_out.append(example)
+            placed[None].append(at)
             continue
         if key not in part_of:
             part_of[key] = part
-            first_parts[stratum].append(part)
+            if not example.part:
+                first_parts[stratum].append(part)
         told.keep(index, key)
-        placed[part].append(example)
-    return Split(
-        tuple(placed["train"]),
-        tuple(placed["validation"]),
-        tuple(placed["test"]),
-        tuple(left_out),
-    )
+        placed[part].append(at)
+
+    def rows(part: Part | None) -> tuple[Example, ...]:
+        return tuple(examples[at] for at in sorted(placed[part]))
+
+    return Split(rows("train"), rows("validation"), rows("test"), rows(None))
 
 
 class _Told:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 Severity = Literal["info", "warn", "error"]
 ExampleKind = Literal["qa", "rewrite", "labelled", "grounded"]
+Part = Literal["train", "validation", "test"]
 FileStatus = Literal["ok", "warn", "refused"]
 
 
@@ -91,6 +92,8 @@ class Example:
     group: str | None = None
     gold_passage: str | None = None
     type: str | None = None
+    part: Part | None = None
+    """The part of a split that its owner put it in; None leaves that to okakae."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from advisor.estimate import EstimateSettings, estimate, estimates_for_option, find_shapes
-from advisor.estimate.time import hours_of, tokens_per_second, work
+from advisor.estimate.time import (
+    GENERAL_ROW_TOKENS,
+    GENERAL_ROWS,
+    PROBE_TOKENS,
+    hours_of,
+    tokens_per_second,
+    with_general,
+    work,
+)
 from advisor.estimate.upkeep import work_costs
 from advisor.estimate.year import START_S, prompting_costs, rag_costs
 from advisor.types import Needs
@@ -89,6 +97,21 @@ def test_hours_grow_with_examples(method: str, gpu: str, examples: int, tokens: 
     assert more is not None
     assert 0 < hours.low <= hours.likely <= hours.high
     assert more.likely > hours.likely
+
+
+@given(st.sampled_from(["lora", "qlora", "full"]), st.integers(1, 5000), st.integers(1, 5000))
+@hypothesis_settings(max_examples=50, deadline=None)
+def test_the_general_rows_and_the_probe_are_counted(method: str, some: int, more: int) -> None:
+    def added(examples: int) -> float:
+        setup = EstimateSettings("starter", method=method, examples=examples)  # type: ignore[arg-type]
+        shapes = find_shapes(setup.model)
+        plain = work(shapes, setup)
+        return with_general(plain, shapes, setup).tokens - plain.tokens
+
+    least, most = sorted((some, more))
+    # The probe costs the same whatever is learned; the general rows are no more than there are.
+    assert PROBE_TOKENS / 6 < added(1) <= added(least) <= added(most)
+    assert added(most) - added(1) <= GENERAL_ROWS * GENERAL_ROW_TOKENS * 3
 
 
 def test_most_published_rates_of_every_length_lie_inside() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from made import PlanMaker, write_company
@@ -44,5 +45,8 @@ def test_one_way_of_prompting_is_just_prompting(plan_for: PlanMaker) -> None:
     several = [zero, near, whole, plan_for("prompting"), rag]
     expected = ["zero_shot", "nearest_shots", "whole_corpus", "prompting", "rag"]
     assert road_names(several) == expected
+    written = replace(rag, config={**rag.config, "rag.answer": "generate"})
+    assert road_names([written]) == ["rag"]
+    assert road_names([rag, written]) == ["rag", "rag_written"]
     for name in expected:
         assert t(f"road.{name}", "ja") != t(f"road.{name}", "en")

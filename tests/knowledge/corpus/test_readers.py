@@ -347,6 +347,18 @@ def test_a_company_folder_reads_naturally(tmp_path: Path) -> None:
     assert [(p.id, p.where) for p in report.problems] == [("unknown-document", "line 2")]
 
 
+def test_a_row_may_say_which_part_of_the_split_it_belongs_to(tmp_path: Path) -> None:
+    marks = ["test", "Dev", "検証", "学習", "", "holiday", None]
+    rows = [
+        {"question": f"{n}番の質問は？", "answer": "はい。", "split": mark}
+        for n, mark in enumerate(marks)
+    ]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (tmp_path / "qa.jsonl").write_text(lines, encoding="utf-8")
+    expected = ["test", "validation", "validation", "train", None, None, None]
+    assert [e.part for e in read(tmp_path).examples] == expected
+
+
 def test_corpus_records_are_documents_and_their_originals_are_not_read_twice(
     tmp_path: Path,
 ) -> None:

@@ -13,7 +13,7 @@ from knowledge.corpus.near_duplicates import THRESHOLD, grams, jaccard, normalis
 from knowledge.corpus.repetition import find_repetitions
 from knowledge.corpus.rewording import reworded
 from knowledge.corpus.splits import PARTS, Split, group_key, split
-from knowledge.corpus.types import Example
+from knowledge.corpus.types import Example, Part
 
 WORDS = [
     "有給休暇",
@@ -173,3 +173,52 @@ def test_without_validation_nothing_goes_there() -> None:
 def test_shares_that_leave_nothing_are_refused(shares: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="below 1"):
         split([], test=shares[0], validation=shares[1])
+
+
+def marked(id_: str, prompt: str, part: Part | None, document: str = "documents/1.md") -> Example:
+    return Example(id_, "qa", prompt, "はい。", "qa.jsonl", id_, doc_ids=(document,), part=part)
+
+
+def test_who_marked_test_rows_keeps_that_test_and_learns_from_the_same_documents() -> None:
+    learned = [
+        marked(f"l{n}", f"{word}の申請はどこに出しますか", None, f"documents/{n}.md")
+        for n, word in enumerate(WORDS)
+    ]
+    tested = [
+        marked(f"t{n}", f"{word}は何日までに使い切る決まりですか", "test", f"documents/{n}.md")
+        for n, word in enumerate(WORDS)
+    ]
+    made = split([*learned, *tested], test=0.5, validation=0.2)
+    assert [e.id for e in made.test] == [e.id for e in tested]
+    assert sorted(e.id for e in (*made.train, *made.validation)) == sorted(e.id for e in learned)
+    assert made.validation
+
+
+def test_a_row_that_repeats_a_marked_test_row_is_left_out_wherever_it_stands() -> None:
+    question = "出張の日当はいくらですか"
+    rows = [
+        marked("before", question + "？", None),
+        marked("marked-train", question, "train"),
+        marked("test", question, "test"),
+        marked("other", "健康診断は年に何回ありますか", "train"),
+    ]
+    made = split(rows)
+    assert {e.id for e in made.left_out} == {"before", "marked-train"}
+    assert [e.id for e in made.test] == ["test"]
+    assert [e.id for e in made.train] == ["other"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows(), st.data())
+def test_marked_rows_stand_where_they_were_put(made: list[Example], data: st.DataObject) -> None:
+    parts = st.sampled_from([None, *PARTS])
+    made = [replace(example, part=data.draw(parts)) for example in made]
+    places = part_of(split(made))
+    for example in made:
+        if example.part == "test":
+            assert places[example.id] == "test"
+        elif example.part and example.id in places:
+            assert places[example.id] == example.part
+    if any(example.part == "test" for example in made):
+        by_mark = {example.id for example in made if example.part == "test"}
+        assert {id_ for id_, part in places.items() if part == "test"} == by_mark
