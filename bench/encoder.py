@@ -82,17 +82,24 @@ def beside_frozen(model: str, learned: list[Any], tested: list[Any], steps: int)
         "left_out_because_learned": len(tested) - len(clean),
     }
     right: dict[str, list[float]] = {}
-    for name in ("frozen", "tuned") if steps else ("frozen",):
-        config = {"encoder.embedder": model, "encoder.tune": name == "tuned"}
+    clusters = [e.group or e.id for e in clean]
+    arms = {"frozen": (False, False), "surface": (False, True), "tuned": (True, True)}
+    for name, (tune, surface) in arms.items():
+        if tune and not steps:
+            continue
+        config = {
+            "encoder.embedder": model,
+            "encoder.tune": tune,
+            "encoder.surface": surface,
+        }
         if steps:
             config["encoder.steps"] = steps
         right[name], told = road(SETTINGS | config, learned, clean)
-        clusters = [e.group or e.id for e in clean]
         figures[name] = told | {"accuracy": vars_of(mean_interval(right[name], clusters))}
-    if steps:
-        pair = right["tuned"], right["frozen"]
-        figures["tuned_minus_frozen"] = vars_of(paired_difference(*pair))
-        figures["mcnemar_p"] = mcnemar(*pair)
+    for name in right.keys() - {"frozen"}:
+        pair = right[name], right["frozen"]
+        figures[f"{name}_minus_frozen"] = vars_of(paired_difference(*pair, clusters))
+        figures[f"{name}_mcnemar_p"] = mcnemar(*pair)
     return figures
 
 
@@ -124,6 +131,7 @@ def road(
     told = {
         "kept_tuned": about["tuned"],
         "names_learned": about["names_learned"],
+        "surface_weight": about["surface_weight"],
         "build_seconds": round(seconds, 1),
         "cross_validated": {k: round(v, 4) for k, v in about["held_out"].items()},
     }

@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from advisor.errors import RunError
 from advisor.types import Plan
 from executors.base import Context, Lack, RunData
-from executors.encoder.crossval import Judged, final_head, folds_of, judge
+from executors.encoder.crossval import Judged, final_head, folds_of
+from executors.encoder.frozen import Frozen, judged_frozen
 from executors.encoder.head import Head, load_head
 from executors.encoder.labelled import Labelled, labelled
+from executors.encoder.surface import fit_surface, load_surface
 from executors.encoder.system import EncoderSystem, probe, same_embedder
 from executors.encoder.unknown import threshold
 from executors.encoder.vectors import embedded
+from executors.encoder.views import Views, length, side_by_side
 from executors.finetune.survive import limit_hours, limit_reached
 from executors.hardware import peak_ram_gib
 from executors.permitted import learnable
@@ -56,6 +58,7 @@ class Settings:
     learning_rate: float
     class_weights: str
     unknown_below: float
+    surface: bool
     seed: int
 
     @classmethod
@@ -68,6 +71,7 @@ class Settings:
             float(config["encoder.learning_rate"]),
             str(config["encoder.class_weights"]),
             float(config["encoder.unknown_below"]),
+            bool(config.get("encoder.surface", False)),  # plans of earlier versions have none
             int(config["seed"]),
         )
 
@@ -109,17 +113,23 @@ class EncoderExecutor:
             vectors = embedded(learned.texts, embedder, work, bar.update)
         embed_seconds = time.perf_counter() - started
         folds = folds_of(learned.own.tolist(), learned.groups, seed=settings.seed)
-        frozen, learned = _judged_frozen(vectors, learned, folds, settings)
-        vectors = vectors[: len(learned.texts)]
-        judged = frozen
+        frozen, learned = judged_frozen(
+            vectors, learned, folds, weighting=settings.class_weights, surface=settings.surface
+        )
+        judged = frozen.judged
         verdict = _tuned(embedder, learned, folds, frozen, settings, plan, run, context)
         if verdict is not None and verdict.better:
             judged = verdict.judged
             vectors = embedder.passages(learned.texts)
+        vectors = vectors[: len(learned.texts)]
+        views = _views(embedder, vectors, learned, frozen.weight)
+        if views.surface is not None:
+            vectors = side_by_side(vectors, views.surface.vectors(learned.texts), views.factor)
+            views.surface.save(run.artifacts)
         head = final_head(
             vectors, learned.classes, learned.labels, judged, weighting=settings.class_weights
         )
-        below = settings.unknown_below or _threshold(judged, head, embedder, learned)
+        below = settings.unknown_below or _threshold(judged, head, views, learned)
         if below:
             session.say("encoder.unknown-below", below=f"{below:.2f}")
         tuned = verdict is not None and verdict.better
@@ -130,9 +140,11 @@ class EncoderExecutor:
             "examples": learned.examples,
             "names_learned": len(learned.texts) > learned.examples,
             "strength": judged.strength,
+            "surface_weight": frozen.weight,
+            "surface_factor": views.factor,
             "unknown_below": below,
             "probe": probe(embedder, learned.labels).tolist(),
-            "held_out": _figures(learned, frozen, verdict),
+            "held_out": _figures(learned, frozen.judged, verdict),
         }
         if tuned:
             assert isinstance(embedder, SentenceTransformerEmbedder)
@@ -161,7 +173,10 @@ class EncoderExecutor:
         if not same_embedder(embedder, head.labels, about["probe"]):
             raise RunError("encoder-changed", where=str(run.path), embedder=name)
         nothing = context.session.t("encoder.unknown")
-        return EncoderSystem(head, embedder, float(about["unknown_below"]), nothing)
+        factor = float(about.get("surface_factor", 0.0))
+        surface = load_surface(run.artifacts) if factor else None
+        views = Views(embedder, surface, factor)
+        return EncoderSystem(head, views, float(about["unknown_below"]), nothing)
 
 
 def _learned(data: RunData, context: Context) -> Labelled:
@@ -188,33 +203,19 @@ def _say_cut(embedder: Embedder, learned: Labelled, context: Context) -> None:
         context.session.say("encoder.cut", n=cut, tokens=embedder.max_tokens)
 
 
-def _judged_frozen(
-    vectors: NDArray[np.float32], learned: Labelled, folds: NDArray[np.int64], settings: Settings
-) -> tuple[Judged, Labelled]:
-    """The embedder as it is, with the labels' names among the texts only where that is better."""
-    tried = []
-    for data in (learned.without_names(), learned):
-        judged = judge(
-            partial(_same, vectors[: len(data.texts)]),
-            data.classes,
-            folds,
-            data.labels,
-            weighting=settings.class_weights,
-        )
-        tried.append((judged.log_loss, len(tried), judged, data))
-    _, _, judged, data = min(tried, key=lambda one: one[:2])
-    return judged, data
-
-
-def _same(vectors: NDArray[np.float32], _fold: int) -> NDArray[np.float32]:
-    return vectors
+def _views(
+    embedder: Embedder, vectors: NDArray[np.float32], learned: Labelled, weight: float
+) -> Views:
+    """What the finished road looks at; the surface fitted on all texts that are learned from."""
+    surface = fit_surface(learned.texts) if weight else None
+    return Views(embedder, surface, weight * length(vectors) if surface else 0.0)
 
 
 def _tuned(
     embedder: Embedder,
     learned: Labelled,
     folds: NDArray[np.int64],
-    frozen: Judged,
+    frozen: Frozen,
     settings: Settings,
     plan: Plan,
     run: RunDir,
@@ -239,14 +240,16 @@ def _tuned(
     with session.progress(session.t("encoder.progress.tune"), total=1.0) as bar:
         watch = _watch(plan, total, bar.update)
         tuning = Tuning(embedder, learned, course, run.path / WORK, watch)
-        verdict = tuning.verdict(folds, frozen, weighting=settings.class_weights)
+        verdict = tuning.verdict(
+            folds, frozen.judged, weighting=settings.class_weights, beside=frozen.beside
+        )
         if verdict.better:
             tuning.finish(verdict.steps)
         else:
             tuning.give_up()
     session.say(
         "encoder.tuned" if verdict.better else "encoder.kept-frozen",
-        frozen=f"{frozen.accuracy(learned.own):.3f}",
+        frozen=f"{frozen.judged.accuracy(learned.own):.3f}",
         tuned=f"{verdict.judged.accuracy(learned.own):.3f}",
         n=learned.examples,
     )
@@ -265,13 +268,13 @@ def _watch(plan: Plan, total: int, update: Callable[[float], None]) -> Callable[
     return on_step
 
 
-def _threshold(judged: Judged, head: Head, embedder: Embedder, learned: Labelled) -> float:
+def _threshold(judged: Judged, head: Head, views: Views, learned: Labelled) -> float:
     from executors.encoder.head import softmax
 
     if not learned.outside:
         return 0.0
     held_out = softmax(judged.scores / judged.temperature)
-    outside = head.probabilities(embedder.passages(learned.outside))
+    outside = head.probabilities(views.of(learned.outside))
     right = held_out.argmax(axis=1) == learned.own
     return threshold(held_out.max(axis=1), right, outside.max(axis=1))
 

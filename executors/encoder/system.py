@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from executors.base import Question, Reply
 from executors.encoder.head import Head
+from executors.encoder.views import Views
 from executors.rag.embedding import Embedder
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ _PROBED_LABELS = 20
 class EncoderSystem:
     """Names the most probable label of each text; nothing but a label can be answered."""
 
-    def __init__(self, head: Head, embedder: Embedder, unknown_below: float, unknown: str) -> None:
+    def __init__(self, head: Head, views: Views, unknown_below: float, unknown: str) -> None:
         """Args: unknown: what is answered where the best label's probability is too small."""
-        self._head, self._embedder = head, embedder
+        self._head, self._views = head, views
         self._unknown_below, self._unknown = unknown_below, unknown
 
     def answer(self, questions: Sequence[Question], *, passages: int = 5) -> list[Reply]:
@@ -32,7 +33,7 @@ class EncoderSystem:
             return []
         started = time.perf_counter()
         texts = [question.text for question in questions]
-        chances = self._head.probabilities(self._embedder.passages(texts))
+        chances = self._head.probabilities(self._views.of(texts))
         seconds = (time.perf_counter() - started) / len(questions)
         found = []
         for question, row in zip(questions, chances, strict=True):

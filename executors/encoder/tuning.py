@@ -17,6 +17,7 @@ from executors.encoder.contrast import Course, tune
 from executors.encoder.crossval import Judged, judge
 from executors.encoder.labelled import Labelled
 from executors.encoder.vectors import read_vectors, write_vectors
+from executors.encoder.views import VectorsOf
 from executors.evaluate.statistics import Interval, mcnemar, paired_difference
 
 if TYPE_CHECKING:
@@ -79,14 +80,25 @@ class Tuning:
         steps = self._course.steps
         return tuple(sorted({max(1, steps * k // LOOKS) for k in range(1, LOOKS + 1)}))
 
-    def verdict(self, folds: NDArray[np.int64], frozen: Judged, *, weighting: str) -> Verdict:
-        """Tune without each fold in turn and judge the vectors of the fold left out."""
+    def verdict(
+        self,
+        folds: NDArray[np.int64],
+        frozen: Judged,
+        *,
+        weighting: str,
+        beside: Callable[[VectorsOf], VectorsOf] = lambda vectors_of: vectors_of,
+    ) -> Verdict:
+        """Tune without each fold in turn and judge the vectors of the fold left out.
+
+        Args:
+            beside: puts at the vectors' side what stood there when the frozen ones were judged.
+        """
         for fold in sorted(set(folds.tolist())):
             self._without(fold, folds)
         classes, own = self._data.classes, self._data.own
         tried = []
         for step in self.looks:
-            of = partial(self._kept, step)
+            of = beside(partial(self._kept, step))
             judged = judge(of, classes, folds, self._data.labels, weighting=weighting)
             tried.append((judged.log_loss, step, judged))
         _, steps, best = min(tried, key=lambda one: one[:2])
