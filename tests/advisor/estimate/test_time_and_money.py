@@ -110,8 +110,9 @@ def test_the_general_rows_and_the_probe_are_counted(method: str, some: int, more
 
     least, most = sorted((some, more))
     # The probe costs the same whatever is learned; the general rows are no more than there are.
-    assert PROBE_TOKENS / 6 < added(1) <= added(least) <= added(most)
-    assert added(most) - added(1) <= GENERAL_ROWS * GENERAL_ROW_TOKENS * 3
+    a_hair = 1e-6
+    assert PROBE_TOKENS / 6 < added(1) <= added(least) + a_hair <= added(most) + 2 * a_hair
+    assert added(most) - added(1) <= GENERAL_ROWS * GENERAL_ROW_TOKENS * 3 + a_hair
 
 
 def test_most_published_rates_of_every_length_lie_inside() -> None:
