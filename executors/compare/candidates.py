@@ -17,10 +17,10 @@ from executors.compare.roads import road_names
 
 WAYS: tuple[Mapping[str, Scalar], ...] = (
     {},
-    {"prompting.shots": 0},
-    {"prompting.choice": "nearest"},
+    {"prompting.shots": 0, "prompting.search_calls": 0},
+    {"prompting.choice": "nearest", "prompting.search_calls": 0},
 )
-"""Prompting in other ways than the answers ask for."""
+"""Prompting in other ways than the answers ask for; each is what it says, nothing is searched."""
 
 
 @dataclass(frozen=True, slots=True)

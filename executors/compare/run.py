@@ -24,6 +24,7 @@ from executors.compare.questions import Frozen, freeze
 from executors.compare.roads import Road, finished_roads, road, road_names
 from executors.compare.verdict import TOO_FEW, Verdict, judge
 from executors.generator import forget_models, sharing_models
+from executors.prompting.search import planned_calls
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
@@ -103,9 +104,10 @@ def compare(
     planned = [entry.plan for entry in checked]
     wanted = wanted_diagnostics(planned, test, data.corpus) if diagnostics else []
     by_road = dict(zip(road_names(planned), planned, strict=True))
+    searches = {name: planned_calls(plan, data) for name, plan in by_road.items()}
     before = Before(
         sight(len(test), len(checked)),
-        forecast(by_road, len(test), wanted, finished_roads(by_road, folder)),
+        forecast(by_road, len(test), wanted, finished_roads(by_road, folder), searches),
         frozen.leaked,
         frozen.without_gold,
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 from executors.report.charts import abstention_curve, interval_bars, loss_curve, score_curve
 from executors.report.forgetting import shown
+from executors.report.searched import cost_header, cost_rows
+from executors.report.searched import shown as searched
 from executors.report.view import View
 
 
@@ -44,6 +46,8 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
         curves=curves,
         abstentions=abstentions,
         forgetting=shown(view),
+        searches=searched(view),
+        costs=(cost_header(view), cost_rows(view)),
     )
 
 
