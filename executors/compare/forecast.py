@@ -70,6 +70,7 @@ def forecast(
     wanted: Sequence[Wanted],
     finished: Collection[str] = (),
     searches: Mapping[str, int] | None = None,
+    judge: tuple[Plan, int] | None = None,
 ) -> Forecast:
     """Add up what the plans' own estimates and n answers down every road come to.
 
@@ -80,6 +81,7 @@ def forecast(
         finished: roads that an earlier attempt has finished; they cost nothing more.
         searches: answers to validation questions that a road's prompt search takes; their hours
             stand in the plan's own estimate.
+        judge: the plan that an LLM judge's answers are counted by, and the most there can be.
     """
     by_road: dict[str, Estimate] = {}
     yen: list[Estimate | None] = []
@@ -89,6 +91,8 @@ def forecast(
         for name, plan in plans.items()
     ]
     runs += [(w.name, w.plan, len(w.examples), w.needs_model, None) for w in wanted]
+    if judge:
+        runs.append(("judge", *judge, True, None))
     for name, plan, asked, by_model, build in runs:
         if name in finished:
             continue

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executors.report.forgetting import shown
+from executors.report.judged import judge_header, judge_rows, judge_says, judge_title
 from executors.report.searched import cost_header, cost_rows
 from executors.report.searched import shown as searched
 from executors.report.view import View
@@ -27,6 +28,9 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
         lines += ["", f"### {view.t('report.section.diagnostics')}", ""]
         lines += [view.t("report.diagnostics-explained"), ""]
         lines += table(view.diagnostic_header(), rows)
+    if title := judge_title(view):
+        lines += ["", f"### {_inline(title)}", "", judge_says(view), ""]
+        lines += table(judge_header(view), judge_rows(view))
     header, rows = view.metric_rows()
     lines += ["", f"### {view.t('report.section.figures')}", "", *table(header, rows)]
     lines += _prompting(view)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from made import PlanMaker, write_company
 from openai_server import Server, serving
 from tiny import save_tiny, tiny_llama
 
+from advisor.cli import main
 from advisor.errors import LimitError, MachineError
+from advisor.plan import save_plan
 from advisor.session import Session
 from advisor.types import Plan
 from executors.apply import Asking, Checked, apply, load_data
@@ -260,3 +263,15 @@ def test_a_server_that_is_gone_loses_no_answer(
         with pytest.raises(MachineError, match="endpoint-down"):
             tiny.run(plan, tmp_path / "run")
     assert len(search_answers(RunDir(tmp_path / "run").artifacts)) == 5
+
+
+def test_a_run_by_itself_keeps_to_the_plans_own_limit(tiny: Company, tmp_path: Path) -> None:
+    with serving() as server:
+        plan = tiny.plan(server, **{"prompting.search_calls": 0, "limits.calls": 9})
+        path = tiny.folder.parent / "plan.json"
+        save_plan(plan, path)
+        words = ["apply", str(path), "--run", str(tmp_path / "run"), "--no-input", "--lang", "en"]
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 7, done.output
+        assert "The limit of 9 questions to a server was reached" in done.stderr
+        assert server.received == 9
