@@ -156,6 +156,17 @@ class Chooses(Protocol):
 
 
 @runtime_checkable
+class WritesRecords(Protocol):
+    """A generator that can be kept to JSON while it writes."""
+
+    def write_records(
+        self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
+    ) -> list[Generation]:
+        """As `complete`, each answer a JSON object or list unless it is cut off."""
+        ...
+
+
+@runtime_checkable
 class System(Protocol):
     """A finished road that can be asked."""
 

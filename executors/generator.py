@@ -26,11 +26,25 @@ class LocalGenerator:
     def complete(
         self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
     ) -> list[Generation]:
+        return self._generate(conversations, max_new_tokens)
+
+    def write_records(
+        self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
+    ) -> list[Generation]:
+        return self._generate(conversations, max_new_tokens, json_only=True)
+
+    def _generate(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        max_new_tokens: int,
+        *,
+        json_only: bool = False,
+    ) -> list[Generation]:
         from executors.generate import generate
         from executors.template import render_chat
 
         prompts = [render_chat(self.loaded.tokenizer, turns) for turns in conversations]
-        return generate(self.loaded, prompts, max_new_tokens=max_new_tokens)
+        return generate(self.loaded, prompts, max_new_tokens=max_new_tokens, json_only=json_only)
 
     def stream(self, conversation: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
         from executors.stream import stream

@@ -10,6 +10,7 @@ from advisor.files import write_json
 from advisor.types import Plan
 from executors.base import Context, Generator, RunData
 from executors.goals import for_goal
+from executors.json_form import is_record
 from executors.permitted import open_to_all
 from executors.prompting.candidates import KINDS, Candidate, instructions
 from executors.prompting.examples import choose_shots
@@ -42,6 +43,12 @@ class Material:
         self.train = open_examples(data)
         self._held = (*data.split.test, *data.split.validation)
         self._labels = sorted({e.label for e in self.train if e.label})
+        kinds = {example.kind for example in of_goal(self.train, plan.goal)}
+        self._records = sorted(
+            kind
+            for kind in kinds
+            if all(is_record(e.completion) for e in self.train if e.kind == kind)
+        )
         self._searched: tuple[dict[ExampleKind, list[Example]], Embedder | None, Any] | None = None
 
     def system(self, candidate: Candidate, generator: Generator) -> PromptingSystem:
@@ -74,6 +81,7 @@ class Material:
             "schema_version": 1,
             "language": self._plan.language,
             "labels": self._labels,
+            "records": self._records,
             "instructions": self.told(candidate.instruction),
             "embedder": embedder,
             "shots": candidate.shots,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from advisor.types import Plan
 from executors.base import Generation, Generator, Message, Question, Reply
@@ -12,7 +12,10 @@ from executors.prompting.candidates import KINDS
 from executors.prompting.labels import choose_labels
 from executors.prompting.nearest import NearestExamples
 from executors.prompting.prompts import conversation
+from executors.prompting.records import write_records
 from knowledge.corpus.types import Example, ExampleKind
+
+Form = Literal["label", "record", "free"]
 
 
 class PromptingSystem:
@@ -33,29 +36,35 @@ class PromptingSystem:
         self._lang = plan.language
         self._max_new_tokens = int(plan.config["generate.max_new_tokens"])
         self._labels: list[str] = stored["labels"]
-        # Older plans took labels as the model wrote them, and older runs kept no instruction.
-        self._closed = plan.config.get("prompting.labels", "free") == "closed"
+        # Older plans took answers as the model wrote them, and older runs kept no instruction.
+        self._constrained = bool(plan.config.get("prompting.constrained", False))
+        self._records: list[str] = stored.get("records", [])
         self._instructions: Mapping[ExampleKind, str] = stored.get("instructions", {})
         self._examples = stored_examples(stored)
         self._generator, self._nearest = generator, nearest
 
     def answer(self, questions: Sequence[Question], *, passages: int = 5) -> list[Reply]:
-        chosen = [n for n, question in enumerate(questions) if self._has_labels(question)]
-        written = [n for n, question in enumerate(questions) if not self._has_labels(question)]
-        most = self._max_new_tokens
+        asked: dict[Form, list[int]] = {}
+        for number, question in enumerate(questions):
+            asked.setdefault(self._form(question), []).append(number)
         made: dict[int, Generation] = {}
-        if chosen:
-            told = [self._told(questions[n]) for n in chosen]
-            found = choose_labels(self._generator, told, self._labels, max_new_tokens=most)
-            made |= dict(zip(chosen, found, strict=True))
-        if written:
-            told = [self._told(questions[n]) for n in written]
-            found = self._generator.complete(told, max_new_tokens=most)
-            made |= dict(zip(written, found, strict=True))
-        return replies(questions, [made[n] for n in range(len(questions))])
+        for form, numbers in asked.items():
+            told = [self._told(questions[number]) for number in numbers]
+            made |= dict(zip(numbers, self._written(told, form), strict=True))
+        return replies(questions, [made[number] for number in range(len(questions))])
 
-    def _has_labels(self, question: Question) -> bool:
-        return self._closed and question.kind == "labelled" and bool(self._labels)
+    def _form(self, question: Question) -> Form:
+        if self._constrained and question.kind == "labelled" and self._labels:
+            return "label"
+        return "record" if self._constrained and question.kind in self._records else "free"
+
+    def _written(self, told: Sequence[Sequence[Message]], form: Form) -> list[Generation]:
+        most = self._max_new_tokens
+        if form == "label":
+            return choose_labels(self._generator, told, self._labels, max_new_tokens=most)
+        if form == "record":
+            return write_records(self._generator, told, max_new_tokens=most)
+        return self._generator.complete(told, max_new_tokens=most)
 
     def _told(self, question: Question) -> list[Message]:
         return conversation(

@@ -49,7 +49,7 @@ def test_a_model_of_this_process_takes_the_most_probable_label(
     tiny_folder: Path, session: Session, plan_for: PlanMaker
 ) -> None:
     config = {"model": str(tiny_folder), "prompting.shots": 0}
-    closed = asking(session, config | {"prompting.labels": "closed"}, plan_for)
+    closed = asking(session, config | {"prompting.constrained": True}, plan_for)
     questions = [Question("a", "紛失", "labelled"), Question("b", "休暇は?"), Question("c", "x")]
     replies = closed.answer(questions)
     assert [reply.id for reply in replies] == ["a", "b", "c"]
@@ -77,7 +77,7 @@ def test_what_a_server_writes_is_matched_to_the_list(session: Session, plan_for:
     written = iter(["It is card lost.", "返品", "苦情"])
     with serving() as server:
         server.says = lambda _messages: next(written)
-        config = {"endpoint.url": server.url, "prompting.shots": 0, "prompting.labels": "closed"}
+        config = {"endpoint.url": server.url, "prompting.shots": 0, "prompting.constrained": True}
         system = asking(session, config, plan_for)
         asked = [Question("a", "1", "labelled"), Question("b", "2", "labelled")]
         assert [r.answer for r in system.answer(asked)] == ["card_lost", "返品"]
