@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from made import PlanMaker, write_company
 from openai_server import Server, serving
 
+from advisor.cli import main
 from advisor.errors import Forbidden
 from advisor.plan import save_plan
 from advisor.session import Session
@@ -86,18 +88,19 @@ class Bench:
 
         return reply
 
+    def plans(self, server: Server) -> list[Path]:
+        paths = [self.tmp_path / f"{shots}.json" for shots in (2, 0)]
+        for path in paths:
+            config = {"endpoint.url": server.url, "prompting.shots": int(path.stem)}
+            save_plan(self.plan_for("prompting", self.data, config=config), path)
+        return paths
+
     def compare(
         self, server: Server, name: str = "run", resume: bool = False, **limits: Scalar
     ) -> Comparison:
-        paths = []
-        for shots in (2, 0):
-            config = {"endpoint.url": server.url, "prompting.shots": shots}
-            path = self.tmp_path / f"{shots}.json"
-            save_plan(self.plan_for("prompting", self.data, config=config), path)
-            paths.append(path)
         wanted = {"judge.url": server.url, "judge.model": "grader", "judge.key_env": ""}
         return compare(
-            paths,
+            self.plans(server),
             self.tmp_path / name,
             self.session,
             resume=resume,
@@ -203,3 +206,21 @@ def test_confidential_answers_go_to_no_judge_elsewhere(
                 compare([path], tmp_path / "run", session, limits=outside)
             # Before anything else is asked or spent.
             assert caught.value.ref == ref and server.received == 0
+
+
+def test_a_judge_is_asked_for_beside_finished_plans_and_shown_under_the_verdict(
+    bench: Bench,
+) -> None:
+    with serving() as server:
+        server.says = bench.says(bench.grade)
+        paths = [str(path) for path in bench.plans(server)]
+        run = str(bench.tmp_path / "run")
+        words = ["compare", *paths, "--run", run, "--no-diagnostics", "--no-input", "--lang", "en"]
+        judged = ["--set", f"judge.url={server.url}", "--set", "judge.model=grader"]
+        done = CliRunner().invoke(main, [*words, *judged])
+        assert done.exit_code == 0, done.stderr
+        assert "What the judge grader says (not part of the verdict)" in done.stdout
+        # Written again in the other language, its word is still there.
+        again = CliRunner().invoke(main, ["report", run, "--lang", "ja"])
+        assert again.exit_code == 0, again.stderr
+        assert "審査モデル grader の見方" in Path(run, "report.md").read_text(encoding="utf-8")
