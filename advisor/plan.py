@@ -172,6 +172,10 @@ def _estimates(option: Option, config: Mapping[str, Scalar], needs: Needs) -> di
         from advisor.estimate import estimates_for_option
 
         estimates = estimates_for_option(option.approach, option.method, model, needs)
+    if config.get("prompting.search_calls") and option.variant != "whole_corpus":
+        from advisor.estimate.searching import with_search
+
+        estimates = with_search(estimates, config, needs)
     return {key: _finite(value) for key, value in estimates.items()}
 
 

@@ -14,7 +14,7 @@ from knowledge.catalog.loader import did_you_mean, find_model, load
 from knowledge.catalog.records import Setting
 
 _PYTHON_TYPES = {"text": str, "integer": int, "number": (int, float), "yes_no": bool}
-_EVERY = ("model", "weights", "generate", "data", "limits", "seed")
+_EVERY = ("model", "weights", "generate", "data", "judge", "limits", "seed")
 GROUPS = {
     "prompting": (*_EVERY, "endpoint", "prompting"),
     "rag": (*_EVERY, "endpoint", "rag"),
@@ -22,7 +22,7 @@ GROUPS = {
     # It answers with what it tuned: no endpoint.
     "hybrid": (*_EVERY, "rag", "finetune", "hybrid"),
     # No generator: its model is the embedder, which has a setting of its own.
-    "encoder": ("encoder", "data", "limits", "seed"),
+    "encoder": ("encoder", "data", "judge", "limits", "seed"),
 }
 
 

@@ -14,6 +14,7 @@ ALL = (
     "rag_plan",
     "retrieval_choices",
     "roads",
+    "prompt_search",
     "hybrid",
     "evidence",
     "coding",

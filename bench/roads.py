@@ -41,6 +41,20 @@ def handbook(work: Path) -> dict[str, Any]:
 def tone(work: Path) -> dict[str, Any]:
     """Few-shot prompting and QLoRA on held-out fields of keico_style, casual to most polite."""
     data = work / "tone"
+    write_tone(data)
+    sets = {
+        "goal": "style_or_tone",
+        "data.path": data,
+        "data.test_share": 0.17,
+        "data.validation_share": 0.08,
+        "finetune.epochs": 2,
+        "model": "starter",
+    }
+    return compare(work / "tone-run", ("prompting", "qlora"), sets)
+
+
+def write_tone(data: Path) -> None:
+    """Pairs of keico_style, casual and most polite, as a company's file would hold them."""
     data.mkdir(parents=True)
     lines = (SHARED / "keico_style" / "rewrite_pairs.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in lines.splitlines()]
@@ -55,15 +69,6 @@ def tone(work: Path) -> dict[str, Any]:
                 "scene": row["field"],
             }
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
-    sets = {
-        "goal": "style_or_tone",
-        "data.path": data,
-        "data.test_share": 0.17,
-        "data.validation_share": 0.08,
-        "finetune.epochs": 2,
-        "model": "starter",
-    }
-    return compare(work / "tone-run", ("prompting", "qlora"), sets)
 
 
 def _is_casual_to_polite(row: dict[str, Any]) -> bool:

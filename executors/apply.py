@@ -26,6 +26,7 @@ from advisor.types import Plan
 from executors.base import Context, Rehearses, RunData
 from executors.evaluate.heldout import ask, batch_for, read_answers
 from executors.evaluate.latency import time_alone
+from executors.generator import sharing_models
 from executors.goals import for_goal
 from executors.hardware import forget_peak_ram, peak_ram_gib
 from executors.registry import executor
@@ -176,9 +177,10 @@ def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
 def _stages(
     run: RunDir, checked: Checked, session: Session, asking: Asking, given: RunData | None
 ) -> None:
-    context, plan = Context(session), checked.plan
+    context, plan = Context(session, asking.check), checked.plan
     road = executor(plan.executor)
-    with _measured(run):
+    # A search of prompts and the held-out questions ask the same model.
+    with _measured(run), sharing_models():
         data = given or load_data(plan, checked.data_root, session)
         test = heldout(data.split, plan)
         if not run.done("build"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
@@ -115,6 +115,8 @@ class Context:
     """What an executor may use of the call it runs in."""
 
     session: Session
+    check: Callable[[], None] = lambda: None
+    """Called before each batch of answers; raises LimitError where a limit is reached."""
 
     @property
     def lang(self) -> str:
@@ -139,6 +141,28 @@ class Streams(Protocol):
 
     def stream(self, conversation: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
         """The answer to one conversation, piece by piece; joined it is what `complete` gives."""
+        ...
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """A generator that knows how probable each of several answers is."""
+
+    def choose(
+        self, conversations: Sequence[Sequence[Message]], choices: Sequence[str]
+    ) -> list[Generation]:
+        """The choice that each conversation most probably goes on with, and then ends."""
+        ...
+
+
+@runtime_checkable
+class WritesRecords(Protocol):
+    """A generator that can be kept to JSON while it writes."""
+
+    def write_records(
+        self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
+    ) -> list[Generation]:
+        """As `complete`, each answer a JSON object or list unless it is cut off."""
         ...
 
 

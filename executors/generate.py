@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import UsageError
+from executors import constrained
 from executors.base import Generation
 from executors.models import LoadedModel
 from executors.template import adds_begin_token, render_chat, stops_for
@@ -51,6 +52,7 @@ def generate(
     seed: int = 0,
     temperature: float = 0.0,
     on_truncated: Callable[[int], None] | None = None,
+    json_only: bool = False,
 ) -> list[Generation]:
     """Continue every prompt; results in the order of the prompts.
 
@@ -68,6 +70,7 @@ def generate(
         temperature: 0 for the most likely token at every step.
         on_truncated: permits cutting prompts that do not fit from the left, keeping the begin
             token; called with their number. Without it they are an error.
+        json_only: keep every answer inside one JSON object or list (see executors.constrained).
 
     Returns:
         One `Generation` per prompt; `seconds` is its share of the batch's wall time.
@@ -84,7 +87,8 @@ def generate(
         for at in range(0, len(order), batch_size):
             batch = order[at : at + batch_size]
             answers = _one_batch(
-                loaded, [rows[i] for i in batch], max_new_tokens, stops, temperature
+                *(loaded, [rows[i] for i in batch], max_new_tokens, stops, temperature),
+                json_only=json_only,
             )
             found.update(zip(batch, answers, strict=True))
             if progress is not None:
@@ -230,17 +234,21 @@ def _one_batch(
     max_new_tokens: int,
     stops: Sequence[str],
     temperature: float,
+    *,
+    json_only: bool = False,
 ) -> list[Generation]:
     started = time.perf_counter()
     ids, mask = _left_padded(loaded, rows)
     width = ids.shape[1]
     ends: set[int] = set(loaded.model.generation_config.eos_token_id)
+    keep = [constrained.json_only(loaded.tokenizer, ends, width)] if json_only else None
     sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {}
     output = loaded.model.generate(
         input_ids=ids,
         attention_mask=mask,
         max_new_tokens=max_new_tokens,
         stopping_criteria=[stop_text_seen(loaded.tokenizer, stops, width)] if stops else None,
+        logits_processor=keep,
         **sampling,
     )
     seconds = (time.perf_counter() - started) / len(rows)

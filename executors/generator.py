@@ -26,11 +26,25 @@ class LocalGenerator:
     def complete(
         self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
     ) -> list[Generation]:
+        return self._generate(conversations, max_new_tokens)
+
+    def write_records(
+        self, conversations: Sequence[Sequence[Message]], *, max_new_tokens: int
+    ) -> list[Generation]:
+        return self._generate(conversations, max_new_tokens, json_only=True)
+
+    def _generate(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        max_new_tokens: int,
+        *,
+        json_only: bool = False,
+    ) -> list[Generation]:
         from executors.generate import generate
         from executors.template import render_chat
 
         prompts = [render_chat(self.loaded.tokenizer, turns) for turns in conversations]
-        return generate(self.loaded, prompts, max_new_tokens=max_new_tokens)
+        return generate(self.loaded, prompts, max_new_tokens=max_new_tokens, json_only=json_only)
 
     def stream(self, conversation: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
         from executors.stream import stream
@@ -38,6 +52,16 @@ class LocalGenerator:
 
         prompt = render_chat(self.loaded.tokenizer, conversation)
         yield from stream(self.loaded, prompt, max_new_tokens=max_new_tokens)
+
+    def choose(
+        self, conversations: Sequence[Sequence[Message]], choices: Sequence[str]
+    ) -> list[Generation]:
+        from executors.choose import choose
+        from executors.template import end_of_answer, render_chat
+
+        end = end_of_answer(self.loaded.tokenizer)
+        prompts = [render_chat(self.loaded.tokenizer, turns) for turns in conversations]
+        return [choose(self.loaded, prompt, choices, end=end) for prompt in prompts]
 
     def close(self) -> None:
         """Nothing to close: the memory goes with the last reference."""
@@ -49,6 +73,9 @@ _kept: ContextVar[dict[tuple[str, bool], LoadedModel] | None] = ContextVar("kept
 @contextmanager
 def sharing_models() -> Iterator[None]:
     """Within it a base model that answers stays loaded for the next road that asks it."""
+    if _kept.get() is not None:
+        yield  # whoever shares already shares with more roads than this
+        return
     token = _kept.set({})
     try:
         yield

@@ -15,6 +15,8 @@ from executors.base import Message
 HEADING = "### "
 # A base model goes on with the next turn by itself: the next heading ends its answer.
 PLAIN_STOPS = ("\n" + HEADING.rstrip(),)
+_PLACE = "\ue000"
+"""Marks where an answer goes; a private character that no template should hold."""
 PLAIN_TEMPLATE = """\
 {%- macro words(content) -%}
 {%- if content is string -%}{{- content | trim -}}
@@ -61,6 +63,16 @@ def stops_for(tokenizer: Any) -> tuple[str, ...]:
     """The texts that end an answer besides the end token; none where the model has its own."""
     plain = not tokenizer.chat_template or tokenizer.chat_template == PLAIN_TEMPLATE
     return PLAIN_STOPS if plain else ()
+
+
+def end_of_answer(tokenizer: Any) -> str:
+    """What follows a finished answer in this model's template: its end token, as a rule."""
+    turns: list[Message] = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": _PLACE},
+    ]
+    whole = render_chat(tokenizer, turns, add_generation_prompt=False)
+    return whole.rsplit(_PLACE, 1)[1].rstrip("\n")
 
 
 def system_in_first_user_turn(messages: Sequence[Message]) -> list[Message]:

@@ -22,6 +22,7 @@ def apply(session: Session, plan: Path, run_path: Path | None, resume: bool, dry
     """Verify the plan, run it, report."""
     from advisor.render_plan import show_plan
     from executors import apply as runner
+    from executors.compare.budget import within_limits
     from executors.report.write import report_run
     from executors.rundir import new_run_path
 
@@ -38,8 +39,11 @@ def apply(session: Session, plan: Path, run_path: Path | None, resume: bool, dry
     target = run_path or new_run_path(str(checked.plan.method or checked.plan.approach))
     if not resume:
         check_writable(target / "manifest.json")
+    # A training keeps to its limits by itself, and what it has learned is always tested.
+    prompting = checked.plan.executor == "prompting"
+    asking = runner.Asking(check=within_limits(checked.plan, target)) if prompting else runner.ONCE
     try:
-        run = runner.apply(checked, session, run_path=target, resume=resume)
+        run = runner.apply(checked, session, run_path=target, resume=resume, asking=asking)
     except (KeyboardInterrupt, RunError, LimitError, MachineError, Forbidden):
         if (target / "manifest.json").is_file():
             command = command_line("okakae", "apply", plan, "--run", target, "--resume")

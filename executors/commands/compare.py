@@ -76,6 +76,7 @@ def compare(
             failed=comparison.failed,
             diagnosed=comparison.diagnosed,
             before=comparison.before.document(),
+            judged=comparison.judged,
         )
         if comparison.limit is not None:
             session.say("report.written", path=files["html"])
@@ -94,18 +95,19 @@ def compare(
 
 
 def limits_of(sets: Sequence[str]) -> dict[str, Scalar]:
-    """`--set limits.…=` beside finished plans; nothing else of a sealed plan can be set.
+    """`--set limits.…=` or `judge.…=` beside plans; nothing else of a sealed plan can be set.
 
     Raises:
         UsageError: something else is set, or a limit is no number.
     """
     from advisor.plan_config import read_settings
+    from executors.compare.candidates import AROUND
     from knowledge.catalog.loader import load
 
     given: dict[str, Scalar] = {}
     for item in sets:
         id_, sign, value = item.partition("=")
-        if not sign or not id_.startswith("limits."):
+        if not sign or not id_.startswith(AROUND):
             raise UsageError("compare-set-beside-plans", where=item)
         given[id_] = value
     limits, faults = read_settings(given, load("settings"))
@@ -126,16 +128,16 @@ def candidate_plans(
     """Plans for the best runnable option of every approach.
 
     Returns:
-        Where the plans lie, the recommendation, and the limits as they are set now.
+        Where the plans lie, the recommendation, and limits and judge as they are set now.
     """
-    from executors.compare.candidates import advise, candidates
+    from executors.compare.candidates import AROUND, advise, candidates
 
     advised = advise(session, answers, sets)
     found = candidates(advised, folder, resume=resume, wide=wide)
     if not found:
         raise UsageError("nothing-recommended")
     first = next(iter(found.values()))[1]
-    limits = {id_: v for id_, v in first.config.items() if id_.startswith("limits.")}
+    limits = {id_: v for id_, v in first.config.items() if id_.startswith(AROUND)}
     return tuple(path for path, _ in found.values()), asdict(advised.recommendation), limits
 
 
@@ -144,6 +146,7 @@ def show(
 ) -> None:
     """The verdict as a table and one sentence, and what became of the advice."""
     from advisor.render import table
+    from executors.report.judged import judge_header, judge_rows, judge_title
     from executors.report.view import View
 
     verdict = comparison.verdict
@@ -171,6 +174,10 @@ def show(
     name = session.t(f"road.{verdict.choice}") if verdict.choice else "-"
     points = round(100 * verdict.detectable_difference)
     click.echo(session.t(verdict.says, choice=name, n=verdict.n, points=points))
-    if changed := View(document, session.lang).before_after():
+    view = View(document, session.lang)
+    if changed := view.before_after():
         click.echo(changed)
+    if title := judge_title(view):
+        click.echo(title)
+        table(judge_header(view), judge_rows(view))
     click.echo(session.t("report.written", path=files["html"]))

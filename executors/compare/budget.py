@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from advisor.errors import LimitError
 from advisor.types import Plan, Scalar
+from executors.compare import judging
 from executors.compare.diagnostics import ABOUT, FOLDER
 from executors.compare.roads import finished_roads
 from executors.compare.spent import Spent, spent, spent_on
@@ -32,6 +33,7 @@ class Budget:
         folder: Path,
         by: Literal["escalate", "compare"],
         limits: Mapping[str, Scalar],
+        judge: Plan | None = None,
     ) -> None:
         """Keep `limits`; 0 or nothing said means none.
 
@@ -40,8 +42,9 @@ class Budget:
             folder: of the whole run.
             by: the command whose words tell that a limit was reached.
             limits: settings by id, of which `limits.*` count.
+            judge: the plan that an LLM judge's answers are counted by.
         """
-        self._plans, self._folder, self._by = plans, folder, by
+        self._plans, self._folder, self._by, self._judge = plans, folder, by, judge
         self.hours = float(limits.get("limits.hours") or 0)
         self.jpy = float(limits.get("limits.jpy") or 0)
         self.calls = int(limits.get("limits.calls") or 0)
@@ -67,6 +70,10 @@ class Budget:
         """The roads are done; what is asked from here on stands beside them."""
         self._name, self._since = "diagnostics", time.perf_counter()
 
+    def begin_judging(self) -> None:
+        """The verdict stands; what a judge is asked from here on stands beside it."""
+        self._name, self._since = "judge", time.perf_counter()
+
     def check(self) -> None:
         """Called before each batch of answers.
 
@@ -77,19 +84,11 @@ class Budget:
         if not any(limits.values()):
             return
         have = self._spent()
-        for what, limit in limits.items():
-            # Asked before the next call is sent, which would be one too many.
-            over = have[what] >= limit if what == "calls" else have[what] > limit
-            if limit and over:
-                raise self._reached(what, have[what], limit)
+        if what := passed(have, limits):
+            raise self._reached(what, have[what], limits[what])
 
     def _spent(self) -> dict[Limit, float]:
-        found = [*self._on_roads(), *self._on_diagnostics()]
-        return {
-            "hours": sum(one.hours for one in found),
-            "jpy": sum(one.jpy.likely for one in found if one.jpy),
-            "calls": sum(one.calls for one in found),
-        }
+        return _sums([*self._on_roads(), *self._on_diagnostics(), *self._on_judge()])
 
     def _on_roads(self) -> list[Spent]:
         found = []
@@ -108,6 +107,13 @@ class Budget:
             found.append(spent_on(self._asked_by(path.parent.name), seconds, answers))
         return found
 
+    def _on_judge(self) -> list[Spent]:
+        answers = read_answers(self._folder / judging.FOLDER / ANSWERS)
+        if self._judge is None or not answers:
+            return []
+        seconds = sum(float(answer["seconds"]) for answer in answers)
+        return [spent_on(self._judge, seconds, answers)]
+
     def _asked_by(self, diagnostic: str) -> Plan:
         """The plan whose settings a diagnostic answers with."""
         about = json.loads((self._folder / FOLDER / diagnostic / ABOUT).read_text("utf-8"))
@@ -118,3 +124,45 @@ class Budget:
         return LimitError(
             f"{self._by}-{what}-reached", step=self._name, spent=f"{have:.3g}", limit=f"{limit:g}"
         )
+
+
+def within_limits(plan: Plan, folder: Path) -> Callable[[], None]:
+    """The check of a run that stands for itself: raises LimitError at the plan's own limits.
+
+    Args:
+        folder: of the run.
+    """
+    limits: dict[Limit, float] = {
+        "hours": float(plan.config.get("limits.hours") or 0),
+        "jpy": float(plan.config.get("limits.jpy") or 0),
+        "calls": float(plan.config.get("limits.calls") or 0),
+    }
+    since = time.perf_counter()
+
+    def check() -> None:
+        if not any(limits.values()):
+            return
+        have = _sums([spent(RunDir(folder), time.perf_counter() - since)])
+        if what := passed(have, limits):
+            values = {"spent": f"{have[what]:.3g}", "limit": f"{limits[what]:g}"}
+            raise LimitError(f"apply-{what}-reached", **values)
+
+    return check
+
+
+def passed(have: Mapping[Limit, float], limits: Mapping[Limit, float]) -> Limit | None:
+    """The first limit that was reached; 0 means none."""
+    for what, limit in limits.items():
+        # Asked before the next call is sent, which would be one too many.
+        over = have[what] >= limit if what == "calls" else have[what] > limit
+        if limit and over:
+            return what
+    return None
+
+
+def _sums(found: Sequence[Spent]) -> dict[Limit, float]:
+    return {
+        "hours": sum(one.hours for one in found),
+        "jpy": sum(one.jpy.likely for one in found if one.jpy),
+        "calls": sum(one.calls for one in found),
+    }

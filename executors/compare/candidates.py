@@ -17,10 +17,14 @@ from executors.compare.roads import road_names
 
 WAYS: tuple[Mapping[str, Scalar], ...] = (
     {},
-    {"prompting.shots": 0},
-    {"prompting.choice": "nearest"},
+    {"prompting.shots": 0, "prompting.search_calls": 0},
+    {"prompting.choice": "nearest", "prompting.search_calls": 0},
 )
-"""Prompting in other ways than the answers ask for."""
+"""Prompting in other ways than the answers ask for; each is what it says, nothing is searched."""
+
+
+AROUND = ("limits.", "judge.")
+"""Settings of a whole comparison, which change nothing that a road does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +111,4 @@ def planned(
 
 def _work(plan: Plan) -> dict[str, object]:
     """What decides the outcome; a limit that was reached may be raised to go on."""
-    return {key: value for key, value in plan.config.items() if not key.startswith("limits.")}
+    return {key: value for key, value in plan.config.items() if not key.startswith(AROUND)}

@@ -183,7 +183,7 @@ def _open(one: Wanted, data: RunData, session: Session, generators: dict[str, Ge
         generator = generators.get(key) or open_generator(one.plan.config, context)
         generators[key] = generator
     if one.name == "closed_book" and generator is not None:
-        from executors.prompting.executor import PromptingSystem
+        from executors.prompting.system import PromptingSystem
 
         labels = sorted({e.label for e in data.split.train if e.label})
         return PromptingSystem(one.plan, {"labels": labels, "examples": {}}, generator)

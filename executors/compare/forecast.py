@@ -65,7 +65,12 @@ def sight(n: int, roads: int = 2) -> Sight:
 
 
 def forecast(
-    plans: Mapping[str, Plan], n: int, wanted: Sequence[Wanted], finished: Collection[str] = ()
+    plans: Mapping[str, Plan],
+    n: int,
+    wanted: Sequence[Wanted],
+    finished: Collection[str] = (),
+    searches: Mapping[str, int] | None = None,
+    judge: tuple[Plan, int] | None = None,
 ) -> Forecast:
     """Add up what the plans' own estimates and n answers down every road come to.
 
@@ -74,6 +79,9 @@ def forecast(
         n: held-out questions.
         wanted: the diagnostics beside the roads.
         finished: roads that an earlier attempt has finished; they cost nothing more.
+        searches: answers to validation questions that a road's prompt search takes; their hours
+            stand in the plan's own estimate.
+        judge: the plan that an LLM judge's answers are counted by, and the most there can be.
     """
     by_road: dict[str, Estimate] = {}
     yen: list[Estimate | None] = []
@@ -83,14 +91,18 @@ def forecast(
         for name, plan in plans.items()
     ]
     runs += [(w.name, w.plan, len(w.examples), w.needs_model, None) for w in wanted]
+    if judge:
+        runs.append(("judge", *judge, True, None))
     for name, plan, asked, by_model, build in runs:
         if name in finished:
             continue
-        calls += asked if by_model and served(plan) else 0
-        answering = times(_seconds(plan, by_model), asked / 3600)
+        more = (searches or {}).get(name, 0)
+        calls += asked + more if by_model and served(plan) else 0
+        unplanned = 0 if build else more
+        answering = times(_seconds(plan, by_model), (asked + unplanned) / 3600)
         hours = added(build, answering) if build else answering
         by_road[name] = Estimate(hours.low, hours.likely, hours.high, "hours", "formula:comparison")
-        yen.append(_jpy(plan, by_road[name], asked, by_model))
+        yen.append(_jpy(plan, by_road[name], asked + more, by_model))
     total = added(*by_road.values()) if by_road else NOTHING
     known = [one for one in yen if one is not None]
     if len(known) < len(yen):

@@ -20,10 +20,12 @@ from executors.base import RunData
 from executors.compare.budget import Budget
 from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed, diagnose, wanted_diagnostics
 from executors.compare.forecast import Forecast, Sight, forecast, sight
+from executors.compare.judging import Judge, ask_judge, judge_calls, judge_plan, open_judge
 from executors.compare.questions import Frozen, freeze
 from executors.compare.roads import Road, finished_roads, road, road_names
 from executors.compare.verdict import TOO_FEW, Verdict, judge
 from executors.generator import forget_models, sharing_models
+from executors.prompting.search import planned_calls
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
@@ -67,6 +69,8 @@ class Comparison:
     diagnosed: Diagnosed = NOTHING_DIAGNOSED
     limit: LimitError | None = None
     """The limit that ended it before everything was run."""
+    judged: Mapping[str, Any] | None = None
+    """What an LLM judge says beside the verdict; None where none was asked."""
 
 
 def compare(
@@ -86,11 +90,12 @@ def compare(
     Args:
         diagnostics: also ask the base model without papers and with the right ones, which says
             why the losers lost.
-        limits: `limits.*` over all roads together, in place of the first plan's own: a limit
-            that was reached may be raised to go on.
+        limits: `limits.*` and `judge.*` over all roads together, in place of the first plan's
+            own: a limit that was reached may be raised to go on.
         drop_leaks: see `freeze`.
 
     Raises:
+        Forbidden, MachineError: the judge may not or cannot be asked.
         UsageError: the plans do not hold out the same questions.
         RunError: no road finished, or the questions prove nothing (see `freeze`).
         LimitError: a limit of hours, yen or calls was reached before any road finished; where
@@ -101,16 +106,25 @@ def compare(
     frozen = freeze(checked, session, drop_leaks=drop_leaks)
     test, data = frozen.test, frozen.data
     planned = [entry.plan for entry in checked]
+    settings = {**planned[0].config, **(limits or {})}
+    judging = judge_plan(planned[0], settings)
+    beside = open_judge(judging, session)
+    judgements = (judging, judge_calls(len(planned), len(test))) if judging else None
     wanted = wanted_diagnostics(planned, test, data.corpus) if diagnostics else []
     by_road = dict(zip(road_names(planned), planned, strict=True))
+    searches = {name: planned_calls(plan, data) for name, plan in by_road.items()}
     before = Before(
         sight(len(test), len(checked)),
-        forecast(by_road, len(test), wanted, finished_roads(by_road, folder)),
+        forecast(
+            *(by_road, len(test), wanted, finished_roads(by_road, folder)),
+            searches=searches,
+            judge=judgements,
+        ),
         frozen.leaked,
         frozen.without_gold,
     )
     _say_before(before, len(checked), session)
-    budget = Budget(by_road, folder, "compare", {**planned[0].config, **(limits or {})})
+    budget = Budget(by_road, folder, "compare", settings, judging)
     with sharing_models():
         entries = dict(zip(by_road, checked, strict=True))
         roads, failed, limit = _take(entries, frozen, folder, session, budget, resume)
@@ -121,9 +135,36 @@ def compare(
                 seen = diagnose(wanted, data, folder, session, budget.check)
             except LimitError as error:
                 limit = error
+    verdict, judged = judge(roads, seen), None
+    if beside:
+        judged, limit = _judged(beside, roads, verdict, folder, session, budget, limit)
     seconds = time.perf_counter() - started
     record(folder, roads, failed, test, seconds, before)
-    return Comparison(tuple(roads), failed, judge(roads, seen), seconds, before, seen, limit)
+    return Comparison(tuple(roads), failed, verdict, seconds, before, seen, limit, judged)
+
+
+def _judged(
+    beside: Judge,
+    roads: Sequence[Road],
+    verdict: Verdict,
+    folder: Path,
+    session: Session,
+    budget: Budget,
+    limit: LimitError | None,
+) -> tuple[dict[str, Any] | None, LimitError | None]:
+    """What the judge says, and the limit that was reached; one that fails is said and left out."""
+    try:
+        if limit or len(roads) < 2:
+            return None, limit
+        budget.begin_judging()
+        return ask_judge(beside, roads, verdict.best, folder, session, budget.check), None
+    except LimitError as error:
+        return None, error
+    except OkakaeError as error:
+        session.say("judge.failed", why=error.ref)
+        return None, None
+    finally:
+        beside.generator.close()
 
 
 def _take(

@@ -12,6 +12,7 @@ from advisor.hosts import is_this_machine
 from advisor.types import Estimate, Plan
 from executors.compare.roads import Road, quotes
 from executors.evaluate.heldout import ANSWERS, read_answers
+from executors.prompting.searched import search_answers
 from executors.rundir import RunDir
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Api
@@ -30,13 +31,14 @@ class Spent:
 
 
 def spent(run: RunDir, running_s: float = 0.0) -> Spent:
-    """What a run took so far, and its answers with it.
+    """What a run took so far, and its answers with it, those of a prompt search too.
 
     Args:
         running_s: seconds of the present attempt, not yet in the run's manifest.
     """
     seconds = run.manifest.actuals.get("total_seconds", 0.0) + running_s
-    return spent_on(run.plan, seconds, read_answers(run.eval / ANSWERS))
+    answers = [*read_answers(run.eval / ANSWERS), *search_answers(run.artifacts)]
+    return spent_on(run.plan, seconds, answers)
 
 
 def spent_on(plan: Plan, seconds: float, answers: Sequence[Mapping[str, Any]]) -> Spent:
@@ -70,7 +72,7 @@ def year_jpy(road: Road) -> Estimate | None:
         return None
     per_day = float(road.plan.answers.get("traffic_per_day") or DEFAULT_TRAFFIC)
     seconds = road.run.manifest.actuals.get("build_seconds", 0.0)
-    built = _jpy(road.plan, seconds / 3600, ())
+    built = _jpy(road.plan, seconds / 3600, search_answers(road.run.artifacts))
     year = added(built, times(answers, per_day * DAYS / 1000))
     return replace(year, basis=f"measured:{year.basis}")
 

@@ -51,7 +51,7 @@ def ask(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ANSWERS
-    _drop_cut_line(path)
+    drop_cut_line(path)
     known = {record["id"] for record in read_answers(path)}
     waiting = [example for example in examples if example.id not in known]
     if on_done:
@@ -111,7 +111,7 @@ def read_answers(path: Path) -> list[dict[str, Any]]:
         raise RunError("artifact-changed", where=str(path), path=path.name) from None
 
 
-def _drop_cut_line(path: Path) -> None:
+def drop_cut_line(path: Path) -> None:
     """Take away a last line without its end, so that the next one starts on its own."""
     if not path.is_file():
         return

@@ -19,8 +19,8 @@ from executors.base import Context, Generation, Message, Question, Reply
 from executors.finetune.proof import check_adapter, check_template
 from executors.generator import LocalGenerator, load_for
 from executors.models import LoadedModel, quiet_libraries
-from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
+from executors.prompting.system import replies
 from executors.rundir import RunDir
 
 BASE = ""

@@ -30,8 +30,8 @@ from executors.goals import for_goal
 from executors.hardware import number_format, peak_addressed_gib, peak_ram_gib
 from executors.models import Attention, LoadedModel, quiet_libraries
 from executors.permitted import learnable
-from executors.prompting.executor import replies
 from executors.prompting.prompts import conversation
+from executors.prompting.system import replies
 from executors.rundir import RunDir
 
 ADAPTER = "adapter"

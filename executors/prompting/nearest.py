@@ -76,16 +76,19 @@ class NearestExamples:
         return [*shown, *reversed(answered[: self._shots - len(shown)])]
 
 
-def save_vectors(
-    pool: Mapping[ExampleKind, Sequence[Example]], embedder: Embedder, path: Path
-) -> None:
-    """Embed every example's prompt, once, and keep the vectors beside the run's prompt."""
+def embed(pool: Mapping[ExampleKind, Sequence[Example]], embedder: Embedder) -> NDArray[np.float32]:
+    """Vectors of every example's prompt, shape (examples of all kinds in order, dimension)."""
+    prompts = [example.prompt for examples in pool.values() for example in examples]
+    # Questions beside questions: both are embedded as what is asked.
+    return embedder.queries(prompts)
+
+
+def save_vectors(vectors: NDArray[np.float32], path: Path) -> None:
+    """Keep the vectors beside the run's prompt."""
     import numpy as np
 
-    prompts = [example.prompt for examples in pool.values() for example in examples]
     buffer = io.BytesIO()
-    # Questions beside questions: both are embedded as what is asked.
-    np.save(buffer, embedder.queries(prompts), allow_pickle=False)
+    np.save(buffer, vectors, allow_pickle=False)
     write_bytes(path, buffer.getvalue())
 
 

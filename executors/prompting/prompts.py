@@ -16,6 +16,7 @@ def conversation(
     *,
     examples: Sequence[Example] = (),
     labels: Sequence[str] = (),
+    instruction: str | None = None,
 ) -> list[Message]:
     """System instruction, then the examples as finished turns, then the question.
 
@@ -26,9 +27,10 @@ def conversation(
         lang: ja or en, the language of the instruction.
         examples: few-shot examples of the same kind, in the order they are shown.
         labels: for `labelled`, the labels to choose from.
+        instruction: in place of the kind's own.
     """
     named = ", ".join(labels) if kind == "labelled" else ""
-    system = text(f"prompt.{kind}.system", lang, labels=named)
+    system = instruction or text(f"prompt.{kind}.system", lang, labels=named)
     turns: list[Message] = [{"role": "system", "content": system}]
     for example in examples:
         turns.append({"role": "user", "content": example.prompt})

@@ -17,6 +17,7 @@ from executors.compare.verdict import Verdict
 from executors.evaluate.heldout import Scored, cluster
 from executors.evaluate.statistics import Interval, mean_interval
 from executors.report.forgetting import read_forgetting
+from executors.report.searched import prompting_document
 
 ABSTENTION_FILE = "abstention.json"
 TUNED_FILE = "tuned.json"
@@ -101,6 +102,7 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
         "stopped": _stopped(road.run.artifacts / TUNED_FILE),
         "status": manifest.status,
         "changes": [dict(change) for change in manifest.changes],
+        **prompting_document(road),
     }
     if verdict is not None:
         against = verdict.against_best[road.name]

@@ -8,6 +8,9 @@ from typing import Any
 
 from executors.report.charts import abstention_curve, interval_bars, loss_curve, score_curve
 from executors.report.forgetting import shown
+from executors.report.judged import judge_header, judge_rows, judge_says, judge_title
+from executors.report.searched import cost_header, cost_rows
+from executors.report.searched import shown as searched
 from executors.report.view import View
 
 
@@ -44,7 +47,19 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
         curves=curves,
         abstentions=abstentions,
         forgetting=shown(view),
+        searches=searched(view),
+        judged=_judged(view),
+        costs=(cost_header(view), cost_rows(view)),
     )
+
+
+def _judged(view: View) -> dict[str, Any] | None:
+    """What the judge's section holds; None where no judge was asked."""
+    title = judge_title(view)
+    if not title:
+        return None
+    grid = {"header": judge_header(view), "rows": judge_rows(view)}
+    return {"title": title, "says": judge_says(view), **grid}
 
 
 def _score_svg(view: View, road: Mapping[str, Any]) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executors.report.forgetting import shown
+from executors.report.judged import judge_header, judge_rows, judge_says, judge_title
+from executors.report.searched import cost_header, cost_rows
+from executors.report.searched import shown as searched
 from executors.report.view import View
 
 
@@ -25,8 +28,12 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
         lines += ["", f"### {view.t('report.section.diagnostics')}", ""]
         lines += [view.t("report.diagnostics-explained"), ""]
         lines += table(view.diagnostic_header(), rows)
+    if title := judge_title(view):
+        lines += ["", f"### {_inline(title)}", "", judge_says(view), ""]
+        lines += table(judge_header(view), judge_rows(view))
     header, rows = view.metric_rows()
     lines += ["", f"### {view.t('report.section.figures')}", "", *table(header, rows)]
+    lines += _prompting(view)
     header, rows = view.estimate_rows()
     if rows:
         lines += ["", f"## {view.t('report.section.estimates')}", "", *table(header, rows)]
@@ -67,6 +74,19 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     lines += [f"- {r['name']}: plan `{r['seal'][:12]}`, {r['answers']}" for r in document["roads"]]
     lines += [f"- {name} {version}" for name, version in document["environment"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _prompting(view: View) -> list[str]:
+    """What an answer costs, and how prompts were chosen."""
+    lines: list[str] = []
+    if rows := cost_rows(view):
+        lines += ["", f"### {view.t('report.section.answer-cost')}", ""]
+        lines += table(cost_header(view), rows)
+    for search in searched(view):
+        lines += ["", f"## {view.t('prompting.search.section', road=search.road)}", ""]
+        lines += [f"**{_inline(search.says)}**", "", *table(search.header, search.rows)]
+        lines += ["", view.t("prompting.search.explained")]
+    return lines
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +22,8 @@ class Server:
     received: int = 0
     delay_s: float = 0.0
     url: str = ""
+    says: Callable[[list[dict[str, str]]], str] = lambda _messages: "3日です。"
+    """What it answers to these turns."""
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -52,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         elif fault in ("200", "cut"):
             if fault == "200":
                 state.answered.append(asked)
-            self.send(200, completion("3日です。"), cut=fault == "cut")
+            self.send(200, completion(state.says(told["messages"])), cut=fault == "cut")
         elif fault == "retry-after":
             self.send(429, {"error": {"message": "slow down"}}, {"Retry-After": "7"})
         elif fault == "no-quota":

@@ -15,7 +15,7 @@ from advisor.session import Session
 from advisor.types import Plan
 from executors.apply import apply, check_plan, heldout, load_data
 from executors.evaluate.heldout import read_answers
-from executors.prompting.executor import PromptingSystem
+from executors.prompting.system import PromptingSystem
 from executors.rundir import RunDir
 
 

@@ -51,7 +51,10 @@ def road(name: str, correct: Sequence[float], yen: float | None) -> Road:
         for n, value in enumerate(correct)
     )
     actuals = {"build_seconds": 3600.0}
-    run: Any = SimpleNamespace(path=Path(name), manifest=SimpleNamespace(actuals=actuals))
+    manifest = SimpleNamespace(actuals=actuals)
+    run: Any = SimpleNamespace(
+        path=Path(name), artifacts=Path(name, "artifacts"), manifest=manifest
+    )
     return Road(name, run, plan, results)
 
 

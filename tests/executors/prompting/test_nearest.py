@@ -14,11 +14,13 @@ from made import PlanMaker, write_company
 from advisor.errors import RunError
 from advisor.session import Session
 from executors.base import Context, Question, RunData
-from executors.prompting.executor import PROMPT_FILE, PromptingExecutor
+from executors.prompting.executor import PromptingExecutor
+from executors.prompting.material import PROMPT_FILE
 from executors.prompting.nearest import (
     VECTORS_FILE,
     NearestExamples,
     apart_from,
+    embed,
     load_vectors,
     save_vectors,
 )
@@ -127,7 +129,7 @@ def test_the_road_finds_examples_by_question_with_a_real_embedder_and_model(
 def test_vectors_of_other_examples_are_refused(tmp_path: Path, session: Session) -> None:
     embedder = open_embedder(choose("starter").id, session)
     pool: dict[ExampleKind, list[Example]] = {"qa": [numbered(1), numbered(2)]}
-    save_vectors(pool, embedder, tmp_path / VECTORS_FILE)
+    save_vectors(embed(pool, embedder), tmp_path / VECTORS_FILE)
     assert load_vectors(tmp_path / VECTORS_FILE, 2).shape == (2, embedder.dimension)
     with pytest.raises(RunError, match="artifact-changed"):
         load_vectors(tmp_path / VECTORS_FILE, 3)

@@ -13,7 +13,8 @@ from made import CONFIG, PlanMaker, write_company
 from advisor.session import Session
 from executors.base import Context, Question, RunData
 from executors.prompting.examples import choose_shots
-from executors.prompting.executor import PROMPT_FILE, PromptingExecutor
+from executors.prompting.executor import PromptingExecutor
+from executors.prompting.material import PROMPT_FILE
 from executors.prompting.prompts import conversation
 from executors.rundir import RunDir
 from knowledge.corpus.reading import read
