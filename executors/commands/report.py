@@ -32,6 +32,7 @@ def report(session: Session, run: Path) -> None:
             recommendation=earlier.get("recommendation"),
             failed=about["failed"],
             before=about.get("before"),
+            pilot=about.get("pilot", ()),
             diagnosed=read_diagnosed(run, [result.example for result in roads[0].results]),
         )
     else:

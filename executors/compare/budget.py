@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from advisor.errors import LimitError
-from advisor.types import Plan, Scalar
+from advisor.estimate.money import times
+from advisor.types import Estimate, Plan, Scalar
 from executors.compare.diagnostics import ABOUT, FOLDER
+from executors.compare.pilot import FOLDER as PILOT
 from executors.compare.roads import finished_roads
 from executors.compare.spent import Spent, spent, spent_on
 from executors.evaluate.heldout import ANSWERS, read_answers
@@ -56,8 +58,20 @@ class Budget:
         self._name, self._since = name, time.perf_counter()
         if finished_roads([name], self._folder):
             return
+        self._refuse_training(self._plans[name].estimates.get("hours"))
+
+    def begin_pilot(self, plan: Plan, path: Path, share: float) -> None:
+        """A training on a share of a road's rows is about to begin, at `path` below the run.
+
+        Raises:
+            LimitError: nothing is left for it.
+        """
+        self._name, self._since = path.relative_to(self._folder).as_posix(), time.perf_counter()
+        estimate = plan.estimates.get("hours")
+        self._refuse_training(times(estimate, share) if estimate else None)
+
+    def _refuse_training(self, estimate: Estimate | None) -> None:
         self.check()
-        estimate = self._plans[name].estimates.get("hours")
         if self.hours and estimate:
             hours = self._spent()["hours"]
             if hours + estimate.low > self.hours:
@@ -84,7 +98,7 @@ class Budget:
                 raise self._reached(what, have[what], limit)
 
     def _spent(self) -> dict[Limit, float]:
-        found = [*self._on_roads(), *self._on_diagnostics()]
+        found = [*self._on_roads(), *self._on_diagnostics(), *self._on_pilots()]
         return {
             "hours": sum(one.hours for one in found),
             "jpy": sum(one.jpy.likely for one in found if one.jpy),
@@ -106,6 +120,14 @@ class Budget:
             answers = read_answers(path)
             seconds = sum(float(answer["seconds"]) for answer in answers)
             found.append(spent_on(self._asked_by(path.parent.name), seconds, answers))
+        return found
+
+    def _on_pilots(self) -> list[Spent]:
+        found = []
+        for path in sorted((self._folder / PILOT).glob("*/*/manifest.json")):
+            here = path.parent.relative_to(self._folder).as_posix() == self._name
+            running = time.perf_counter() - self._since if here else 0.0
+            found.append(spent(RunDir(path.parent), running))
         return found
 
     def _asked_by(self, diagnostic: str) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.errors import UsageError
 from advisor.estimate.inference import seconds_per_answer
@@ -53,7 +53,7 @@ class Forecast:
     calls: int
     """Questions sent to a server behind a URL; those asked again after a failure come on top."""
     by_road: Mapping[str, Estimate]
-    """Hours of each road and diagnostic that is still to be run."""
+    """Hours of each road, diagnostic and pilot (`pilot-` and its road) still to be run."""
 
 
 def sight(n: int, roads: int = 2) -> Sight:
@@ -65,7 +65,11 @@ def sight(n: int, roads: int = 2) -> Sight:
 
 
 def forecast(
-    plans: Mapping[str, Plan], n: int, wanted: Sequence[Wanted], finished: Collection[str] = ()
+    plans: Mapping[str, Plan],
+    n: int,
+    wanted: Sequence[Wanted],
+    finished: Collection[str] = (),
+    pilots: Mapping[str, float] | None = None,
 ) -> Forecast:
     """Add up what the plans' own estimates and n answers down every road come to.
 
@@ -74,6 +78,7 @@ def forecast(
         n: held-out questions.
         wanted: the diagnostics beside the roads.
         finished: roads that an earlier attempt has finished; they cost nothing more.
+        pilots: by road, the trainings of its pilot, in trainings of the road itself.
     """
     by_road: dict[str, Estimate] = {}
     yen: list[Estimate | None] = []
@@ -91,6 +96,12 @@ def forecast(
         hours = added(build, answering) if build else answering
         by_road[name] = Estimate(hours.low, hours.likely, hours.high, "hours", "formula:comparison")
         yen.append(_jpy(plan, by_road[name], asked, by_model))
+    for name, share in (pilots or {}).items():
+        build = plans[name].estimates.get("hours")
+        if share and build:
+            part = times(build, share)
+            by_road[f"pilot-{name}"] = replace(part, basis="formula:comparison", terms=())
+            yen.append(_jpy(plans[name], part, 0, False))
     total = added(*by_road.values()) if by_road else NOTHING
     known = [one for one in yen if one is not None]
     if len(known) < len(yen):

@@ -20,6 +20,13 @@ from executors.base import RunData
 from executors.compare.budget import Budget
 from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed, diagnose, wanted_diagnostics
 from executors.compare.forecast import Forecast, Sight, forecast, sight
+from executors.compare.pilot import (
+    Piloted,
+    conclude,
+    pilot_document,
+    planned_pilots,
+    train_pilots,
+)
 from executors.compare.questions import Frozen, freeze
 from executors.compare.roads import Road, finished_roads, road, road_names
 from executors.compare.verdict import TOO_FEW, Verdict, judge
@@ -65,6 +72,7 @@ class Comparison:
     seconds: float
     before: Before
     diagnosed: Diagnosed = NOTHING_DIAGNOSED
+    piloted: tuple[Piloted, ...] = ()
     limit: LimitError | None = None
     """The limit that ended it before everything was run."""
 
@@ -78,6 +86,7 @@ def compare(
     diagnostics: bool = True,
     limits: Mapping[str, Scalar] | None = None,
     drop_leaks: bool = False,
+    pilot: bool = False,
 ) -> Comparison:
     """Apply every plan below `folder` and judge the roads on the same questions.
 
@@ -89,6 +98,7 @@ def compare(
         limits: `limits.*` over all roads together, in place of the first plan's own: a limit
             that was reached may be raised to go on.
         drop_leaks: see `freeze`.
+        pilot: also train the tuned roads on parts of their rows, to tell what more rows bring.
 
     Raises:
         UsageError: the plans do not hold out the same questions.
@@ -103,16 +113,18 @@ def compare(
     planned = [entry.plan for entry in checked]
     wanted = wanted_diagnostics(planned, test, data.corpus) if diagnostics else []
     by_road = dict(zip(road_names(planned), planned, strict=True))
+    entries = dict(zip(by_road, checked, strict=True))
+    pilots = planned_pilots(entries, data, session) if pilot else ()
+    trainings = {one.road: one.left(folder) for one in pilots}
     before = Before(
         sight(len(test), len(checked)),
-        forecast(by_road, len(test), wanted, finished_roads(by_road, folder)),
+        forecast(by_road, len(test), wanted, finished_roads(by_road, folder), trainings),
         frozen.leaked,
         frozen.without_gold,
     )
     _say_before(before, len(checked), session)
     budget = Budget(by_road, folder, "compare", {**planned[0].config, **(limits or {})})
     with sharing_models():
-        entries = dict(zip(by_road, checked, strict=True))
         roads, failed, limit = _take(entries, frozen, folder, session, budget, resume)
         seen = NOTHING_DIAGNOSED
         if wanted and not limit:
@@ -121,9 +133,18 @@ def compare(
                 seen = diagnose(wanted, data, folder, session, budget.check)
             except LimitError as error:
                 limit = error
+        finished = [road.name for road in roads]
+        if pilots and not limit:
+            forget_models()
+            try:
+                train_pilots(pilots, finished, folder, data, session, budget.begin_pilot)
+            except LimitError as error:
+                limit = error
+    verdict = judge(roads, seen)
+    piloted = conclude(pilots, finished, folder, verdict)
     seconds = time.perf_counter() - started
-    record(folder, roads, failed, test, seconds, before)
-    return Comparison(tuple(roads), failed, judge(roads, seen), seconds, before, seen, limit)
+    record(folder, roads, failed, test, seconds, before, piloted)
+    return Comparison(tuple(roads), failed, verdict, seconds, before, seen, piloted, limit)
 
 
 def _take(
@@ -219,6 +240,7 @@ def record(
     test: Sequence[Example],
     seconds: float,
     before: Before | None = None,
+    piloted: Sequence[Piloted] = (),
 ) -> None:
     """Keep which roads finished on which questions, so that the report can be written again."""
     write_json(
@@ -230,6 +252,7 @@ def record(
             "test": [example.id for example in test],
             "seconds": seconds,
             "before": before.document() if before else None,
+            "pilot": pilot_document(piloted),
         },
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from executors.report.charts import abstention_curve, interval_bars, loss_curve, score_curve
 from executors.report.forgetting import shown
+from executors.report.pilot import shown_pilots
 from executors.report.view import View
 
 
@@ -44,6 +45,7 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
         curves=curves,
         abstentions=abstentions,
         forgetting=shown(view),
+        pilots=[(pilot, Markup(pilot.svg)) for pilot in shown_pilots(view)],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executors.report.forgetting import shown
+from executors.report.pilot import shown_pilots
 from executors.report.view import View
 
 
@@ -33,6 +34,7 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     for name, line, rows in view.abstentions():
         lines += ["", f"## {view.t('report.section.abstention', road=name)}", ""]
         lines += [view.abstention_says(line), "", *table(view.abstention_header(), rows)]
+    lines += _pilots(view)
     for cost in shown(view):
         lines += ["", f"## {view.t('forgetting.section', road=cost.road)}", "", f"**{cost.says}**"]
         lines += ["", *table(cost.header, cost.rows), "", cost.explained, "", cost.replayed]
@@ -67,6 +69,17 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     lines += [f"- {r['name']}: plan `{r['seal'][:12]}`, {r['answers']}" for r in document["roads"]]
     lines += [f"- {name} {version}" for name, version in document["environment"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _pilots(view: View) -> list[str]:
+    lines = []
+    for pilot in shown_pilots(view):
+        lines += ["", f"## {view.t('pilot.section', road=pilot.road)}", "", pilot.says, ""]
+        lines += table(pilot.header, pilot.rows) if pilot.rows else []
+        if pilot.forecasts:
+            ahead = [f"- {line}" for line in pilot.forecasts]
+            lines += ["", *ahead, "", view.t("pilot.explained")]
+    return lines
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -54,6 +54,7 @@ def report_comparison(
     walk: Mapping[str, Any] | None = None,
     diagnosed: Diagnosed = NOTHING_DIAGNOSED,
     before: Mapping[str, Any] | None = None,
+    pilot: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, str]:
     """The report of a comparison: all roads, the verdict, and what the advice said before.
 
@@ -61,6 +62,7 @@ def report_comparison(
         walk: for an escalation, its target and steps.
         diagnosed: the runs beside the roads that say why a road lost.
         before: what was said of cost and sight before anything was run.
+        pilot: what the tuned roads' pilots found, as compare.json keeps it.
     """
     verdict = verdict or judge(roads, diagnosed)
     document = build_document(
@@ -73,6 +75,7 @@ def report_comparison(
     document["failed"] = dict(failed or {})
     document["diagnostics"] = diagnostics_document(diagnosed, roads, folder)
     document["before"] = before
+    document["pilot"] = list(pilot)
     recommended = roads[0].plan.recommended
     if recommended is not None and walk is None:
         # An escalation stops at a target: it does not weigh its steps against each other.

@@ -1,0 +1,284 @@
+"""The pilot of a comparison: nested parts of the training rows, each trained, and what they say.
+
+Every tuned road is trained on an eighth, a quarter and half of its rows; the road's own training
+is the last point and is not done again. Each smaller part lies within the next and holds every
+kind and label in its share; the rows that losses are measured on are the same.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from advisor.errors import LimitError, OkakaeError
+from advisor.plan import seal
+from advisor.session import Session
+from advisor.types import Plan
+from executors.apply import Checked, apply
+from executors.base import RunData
+from executors.compare.curve import WORTHWHILE, Advice, Measured, advise, turn_away
+from executors.compare.verdict import Verdict
+from executors.finetune.schedule import least_rows
+from executors.goals import for_goal
+from executors.permitted import learnable
+from executors.rundir import RunDir
+from knowledge.corpus.types import Example
+
+FOLDER = "pilot"
+PARTS = (8, 4, 2)
+"""A pilot trains on one in so many rows; the road itself on all of them."""
+TUNES = "finetune"
+"""The executor whose held-out losses are of the same rows whatever it trains on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """The trainings beside one tuned road; none where `refused` says why."""
+
+    road: str
+    entry: Checked
+    parts: tuple[tuple[Example, ...], ...]
+    """What each training learns from, smallest first."""
+    examples: int
+    """What the road itself learns from."""
+    refused: Mapping[str, Any] = field(default_factory=dict)
+
+    def path(self, folder: Path, part: Sequence[Example]) -> Path:
+        return folder / FOLDER / self.road / str(len(part))
+
+    def left(self, folder: Path) -> float:
+        """The trainings still to be done, in trainings of the road itself."""
+        waiting = [part for part in self.parts if not _done(self.path(folder, part), self.entry)]
+        return sum(map(len, waiting)) / self.examples if waiting else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One training of a pilot, or the road's own: its lowest held-out loss and the score there."""
+
+    examples: int
+    loss: float
+    score: float | None
+    """chrF, 0 to 1, of a few held-out rows; None where the plan asks for none."""
+    seconds: float
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piloted:
+    """What a pilot found; `why` holds the reference and values of what kept it from an advice."""
+
+    road: str
+    points: tuple[Point, ...] = ()
+    advice: Advice | None = None
+    why: Mapping[str, Any] = field(default_factory=dict)
+
+
+def planned_pilots(
+    entries: Mapping[str, Checked], data: RunData, session: Session
+) -> tuple[Pilot, ...]:
+    """A pilot for every tuned road; too few rows, or no such road, is said.
+
+    Args:
+        entries: the plans by road.
+        data: what they learn from.
+    """
+    tuned = {name: entry for name, entry in entries.items() if entry.plan.executor == TUNES}
+    if not tuned:
+        session.say("pilot.no-road")
+        return ()
+    rows = learnable(data, session).split.train
+    return tuple(_planned(name, entry, rows, session) for name, entry in tuned.items())
+
+
+def _planned(name: str, entry: Checked, rows: Sequence[Example], session: Session) -> Pilot:
+    plan = entry.plan
+    learned = for_goal(rows, plan.goal)
+    least = least_rows(plan.config)
+    if least is None or len(learned) < least * PARTS[0]:
+        need = "-" if least is None else str(least * PARTS[0])
+        why = {"ref": "pilot.too-few-rows", "n": len(learned), "need": need}
+        session.say("pilot.skipped", road=session.t(f"road.{name}"), why=_said(why, session))
+        return Pilot(name, entry, (), len(learned), why)
+    order = nested_order(learned, int(plan.config["seed"]))
+    place = {id(example): at for at, example in enumerate(learned)}
+    parts = [order[: round(len(order) / share)] for share in PARTS]
+    in_order = (tuple(sorted(part, key=lambda e: place[id(e)])) for part in parts)
+    return Pilot(name, entry, tuple(in_order), len(learned))
+
+
+def nested_order(examples: Sequence[Example], seed: int) -> list[Example]:
+    """An order of which every beginning holds each kind, answerability and label in its share."""
+    strata: dict[tuple[Any, ...], list[Example]] = defaultdict(list)
+    for example in examples:
+        strata[example.kind, example.answerable, example.label].append(example)
+    placed: list[tuple[float, Example]] = []
+    for key, members in strata.items():
+        dice = random.Random(f"{seed}/{key}")
+        dice.shuffle(members)
+        # Strata of equal size would else take turns in step, and small ones come all at once.
+        shift = dice.random()
+        placed += [((rank + shift) / len(members), e) for rank, e in enumerate(members)]
+    return [example for _, example in sorted(placed, key=lambda pair: pair[0])]
+
+
+def train_pilots(
+    pilots: Sequence[Pilot],
+    finished: Sequence[str],
+    folder: Path,
+    data: RunData,
+    session: Session,
+    begin: Callable[[Plan, Path, float], None],
+) -> None:
+    """Train every part that is not trained yet, below `folder`; a failing one stops its pilot.
+
+    Args:
+        finished: roads whose own training, the last point, is there.
+        begin: called before each training with the plan, where it runs, and its share of the
+            road's rows; raises LimitError where nothing is left for it.
+
+    Raises:
+        LimitError: a limit was reached; the next call goes on from there.
+    """
+    for pilot in pilots:
+        if pilot.road not in finished:
+            continue
+        for part in pilot.parts:
+            path = pilot.path(folder, part)
+            if _done(path, pilot.entry):
+                continue
+            road = session.t(f"road.{pilot.road}")
+            session.say("pilot.training", road=road, n=len(part), of=pilot.examples)
+            begin(pilot.entry.plan, path, len(part) / pilot.examples)
+            try:
+                _train(pilot.entry, part, path, data, session)
+            except LimitError:
+                raise
+            except OkakaeError as error:
+                session.say("pilot.skipped", road=road, why=error.ref)
+                break
+
+
+def _train(
+    entry: Checked, part: tuple[Example, ...], path: Path, data: RunData, session: Session
+) -> None:
+    """The road's own recipe on some of its rows; nothing is asked of it and no weights are kept."""
+    if path.exists() and not (path / "manifest.json").is_file():
+        shutil.rmtree(path)  # killed before anything was begun
+    given = replace(data, split=replace(data.split, train=part, test=()))
+    checked = replace(entry, plan=pilot_plan(entry.plan))
+    run = apply(checked, session, run_path=path, resume=path.exists(), data=given)
+    for leftover in (run.artifacts, path / "checkpoints"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def pilot_plan(plan: Plan) -> Plan:
+    """The plan without the general probe, which says nothing of the held-out loss."""
+    if "finetune.general_probe" not in plan.config:
+        return plan
+    return seal(replace(plan, config={**plan.config, "finetune.general_probe": "off"}))
+
+
+def conclude(
+    pilots: Sequence[Pilot], finished: Sequence[str], folder: Path, verdict: Verdict
+) -> tuple[Piloted, ...]:
+    """What each pilot says: its points as far as there are, and an advice where there are all."""
+    points = {pilot.road: _points(pilot, finished, folder) for pilot in pilots}
+    return tuple(_concluded(pilot, points, pilots, folder, verdict) for pilot in pilots)
+
+
+def _concluded(
+    pilot: Pilot,
+    points: Mapping[str, tuple[Point, ...]],
+    pilots: Sequence[Pilot],
+    folder: Path,
+    verdict: Verdict,
+) -> Piloted:
+    mine = points[pilot.road]
+    if pilot.refused:
+        return Piloted(pilot.road, mine, None, pilot.refused)
+    if len(mine) <= len(PARTS):
+        return Piloted(pilot.road, mine, None, _why_unfinished(pilot, folder))
+    measured = [Measured(point.examples, point.loss) for point in mine]
+    model = pilot.entry.plan.config["model"]
+    # Losses of the same base on the same rows can be held against each other.
+    others = [
+        points[other.road][-1].loss
+        for other in pilots
+        if len(points[other.road]) > len(PARTS) and other.entry.plan.config["model"] == model
+    ]
+    target = min(others)
+    better = target < (1 - WORTHWHILE) * mine[-1].loss
+    try:
+        advice = advise(measured, target=target if better else None)
+    except OkakaeError as error:
+        return Piloted(pilot.road, mine, None, {"ref": f"error.{error.ref}.what", **error.values})
+    worse = verdict.against_best[pilot.road].verdict == "worse"
+    return Piloted(pilot.road, mine, turn_away(advice, verdict.best) if worse else advice)
+
+
+def _points(pilot: Pilot, finished: Sequence[str], folder: Path) -> tuple[Point, ...]:
+    paths = [(pilot.path(folder, part), len(part)) for part in pilot.parts]
+    found = [_point(path, n, folder) for path, n in paths if _done(path, pilot.entry)]
+    if pilot.road in finished:
+        found.append(_point(folder / "roads" / pilot.road, pilot.examples, folder))
+    return tuple(found)
+
+
+def _point(path: Path, examples: int, folder: Path) -> Point:
+    run = RunDir.open(path)
+    actuals = run.manifest.actuals
+    kept = [entry for entry in run.metrics() if entry.get("step") == actuals["best_step"]]
+    scores = [float(entry["eval_chrf"]) for entry in kept if "eval_chrf" in entry]
+    return Point(
+        examples,
+        actuals["eval_loss_best"],
+        fmean(scores) if scores else None,
+        actuals["build_seconds"],
+        path.relative_to(folder).as_posix(),
+    )
+
+
+def _done(path: Path, entry: Checked) -> bool:
+    """Whether this training of this plan is finished."""
+    run = RunDir(path)
+    if not run.manifest_path.is_file():
+        return False
+    manifest = run.manifest
+    return manifest.status == "done" and manifest.plan_seal == pilot_plan(entry.plan).seal
+
+
+def _why_unfinished(pilot: Pilot, folder: Path) -> dict[str, Any]:
+    for part in pilot.parts:
+        path = pilot.path(folder, part)
+        if not _done(path, pilot.entry):
+            run = RunDir(path)
+            error = run.manifest.error if run.manifest_path.is_file() else None
+            return {"ref": "pilot.unfinished", "n": len(part), "why": error or "-"}
+    return {"ref": "pilot.road-unfinished"}
+
+
+def _said(why: Mapping[str, Any], session: Session) -> str:
+    return session.t(why["ref"], **{key: value for key, value in why.items() if key != "ref"})
+
+
+def pilot_document(piloted: Sequence[Piloted]) -> list[dict[str, Any]]:
+    """As it stands in compare.json and report.json."""
+    return [
+        {
+            "road": one.road,
+            "says": one.advice.says if one.advice else None,
+            "text": one.advice.text if one.advice else None,
+            "values": dict(one.advice.values) if one.advice else {},
+            "points": [asdict(point) for point in one.points],
+            "forecasts": [asdict(ahead) for ahead in one.advice.forecasts] if one.advice else [],
+            "why": dict(one.why) or None,
+        }
+        for one in piloted
+    ]
