@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import save
-from bench.tuning import forked, import_everything
+from bench.tuning import import_everything
 
 SETS = (
     "generate.max_new_tokens=24",
@@ -33,6 +34,7 @@ SETS = (
     "rag.answer=extractive",
 )
 ROADS = ("prompting", "rag")
+WORKER, READY = "--worker", b'["ready"'
 
 
 def sample(folder: Path) -> Path:
@@ -99,26 +101,35 @@ def compare_logged(found: list[Path], folder: Path, log_path: Path) -> None:
             system = OneByOne(system, path.relative_to(folder).as_posix())
         ask(system, examples, path, *rest, **more)
 
+    import_everything()
+    told("ready", [])
     generate.as_they_end = begun  # type: ignore[assignment]
     journal.GenerationJournal.write = finished  # type: ignore[method-assign]
     applying.ask = diagnostics.ask = logged  # type: ignore[attr-defined]
     run.compare(found, folder, quiet(), resume=folder.exists())
 
 
-def attempt(found: list[Path], folder: Path, asked: Path, kill_after_s: float | None) -> bool:
-    """Compare in a process of its own; True when it came to its end, False when it was killed."""
-    child = forked(lambda: compare_logged(found, folder, asked))
-    deadline = time.monotonic() + (kill_after_s or float("inf"))
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            if status:
-                sys.exit("a comparison failed")
-            return True
+def attempt(found: list[Path], folder: Path, log: Path, kill_after_s: float | None) -> bool:
+    """Compare in a process of its own; True when it came to its end, False when it was killed.
+
+    Args:
+        kill_after_s: seconds from the end of its imports, so that kills fall into work.
+    """
+    words = [str(path) for path in (folder, log, *found)]
+    starts = log.read_bytes().count(READY) if log.is_file() else 0
+    process = subprocess.Popen([sys.executable, "-m", "bench.interrupted_compare", WORKER, *words])
+    while not (log.is_file() and log.read_bytes().count(READY) > starts):
+        if process.poll() is not None:
+            sys.exit("a comparison failed")
         time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+    try:
+        if process.wait(kill_after_s):
+            sys.exit("a comparison failed")
+        return True
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return False
 
 
 def answers(folder: Path) -> dict[str, bytes]:
@@ -158,6 +169,7 @@ def lost(log_path: Path) -> dict[str, int]:
         what, keys = json.loads(line)
         if what == "finished":
             done.update(keys)
+        if what != "begun":
             continue
         for key in dict.fromkeys(keys):
             if begun[key]:
@@ -170,9 +182,8 @@ def measure(kills: int, seed: int, work: Path) -> dict[str, Any]:
     dice = random.Random(seed)
     found = plans(work)
     whole, broken = work / "whole", work / "broken"
-    started = time.perf_counter()
     attempt(found, whole, work / "log-whole", None)
-    seconds = time.perf_counter() - started
+    seconds = json.loads((whole / "compare.json").read_text(encoding="utf-8"))["seconds"]
     outcomes = []
     for number in range(kills):
         # Five moments spread over the run, each at random in its fifth of it.
@@ -204,8 +215,11 @@ def measure(kills: int, seed: int, work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
+    if WORKER in sys.argv:
+        folder, log, *found = map(Path, sys.argv[sys.argv.index(WORKER) + 1 :])
+        compare_logged(found, folder, log)
+        return
     asked = dict(word[2:].split("=") for word in sys.argv[1:])
-    import_everything()  # once, so that the kills fall into work and not into imports
     with tempfile.TemporaryDirectory(prefix="okakae-interrupted-") as folder:
         work = Path(folder)
         figures = measure(int(asked.get("kills", 5)), int(asked.get("seed", 0)), work)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,19 +25,20 @@ _current: ContextVar[GenerationJournal | None] = ContextVar("generation_journal"
 
 
 class GenerationJournal:
-    """One file of finished rows, by what was asked; a line that was cut off counts for nothing."""
+    """One file of finished rows, by what was asked; a damaged line counts for nothing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, tuple[list[int], float]] = {}
         self._stream: TextIO | None = None
-        lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-        for line in lines:
-            record = json.loads(line)
-            self._known[record["of"]] = (record["tokens"], record["seconds"])
         if path.is_file():
             with path.open("r+b") as stream:
-                stream.truncate(stream.read().rfind(b"\n") + 1)
+                content = stream.read()
+                stream.truncate(content.rfind(b"\n") + 1)
+            for line in content.split(b"\n")[:-1]:
+                with suppress(ValueError, KeyError, TypeError):
+                    record = json.loads(line)
+                    self._known[record["of"]] = (record["tokens"], float(record["seconds"]))
 
     def written(self, key: str) -> tuple[list[int], float] | None:
         """The tokens of a finished answer and the seconds it took; None where there is none."""

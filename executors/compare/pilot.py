@@ -21,9 +21,10 @@ from advisor.plan import seal
 from advisor.session import Session
 from advisor.types import Plan
 from executors.apply import Checked, apply
-from executors.base import RunData
+from executors.base import Context, RunData
 from executors.compare.curve import WORTHWHILE, Advice, Measured, advise, turn_away
 from executors.compare.verdict import Verdict
+from executors.finetune.executor import tuning_method
 from executors.finetune.schedule import least_rows
 from executors.goals import for_goal
 from executors.permitted import learnable
@@ -33,8 +34,8 @@ from knowledge.corpus.types import Example
 FOLDER = "pilot"
 PARTS = (8, 4, 2)
 """A pilot trains on one in so many rows; the road itself on all of them."""
-TUNES = "finetune"
-"""The executor whose held-out losses are of the same rows whatever it trains on."""
+TUNES = ("finetune", "hybrid")
+"""Executors whose held-out losses are of the same rows whatever part they train on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def planned_pilots(
         entries: the plans by road.
         data: what they learn from.
     """
-    tuned = {name: entry for name, entry in entries.items() if entry.plan.executor == TUNES}
+    tuned = {name: entry for name, entry in entries.items() if entry.plan.executor in TUNES}
     if not tuned:
         session.say("pilot.no-road")
         return ()
@@ -157,7 +158,7 @@ def train_pilots(
             session.say("pilot.training", road=road, n=len(part), of=pilot.examples)
             begin(pilot.entry.plan, path, len(part) / pilot.examples)
             try:
-                _train(pilot.entry, part, path, data, session)
+                _train(pilot, part, folder, data, session)
             except LimitError:
                 raise
             except OkakaeError as error:
@@ -166,12 +167,19 @@ def train_pilots(
 
 
 def _train(
-    entry: Checked, part: tuple[Example, ...], path: Path, data: RunData, session: Session
+    pilot: Pilot, part: tuple[Example, ...], folder: Path, data: RunData, session: Session
 ) -> None:
     """The road's own recipe on some of its rows; nothing is asked of it and no weights are kept."""
+    entry, path = pilot.entry, pilot.path(folder, part)
     if path.exists() and not (path / "manifest.json").is_file():
         shutil.rmtree(path)  # killed before anything was begun
     given = replace(data, split=replace(data.split, train=part, test=()))
+    if entry.plan.executor == "hybrid":
+        from executors.hybrid.executor import HybridExecutor
+
+        # The road's own index: another one would find other passages for the same question.
+        indexed = RunDir.open(folder / "roads" / pilot.road)
+        given, _ = HybridExecutor().grounded(entry.plan, indexed, given, Context(session))
     checked = replace(entry, plan=pilot_plan(entry.plan))
     run = apply(checked, session, run_path=path, resume=path.exists(), data=given)
     for leftover in (run.artifacts, path / "checkpoints"):
@@ -179,10 +187,12 @@ def _train(
 
 
 def pilot_plan(plan: Plan) -> Plan:
-    """The plan without the general probe, which says nothing of the held-out loss."""
-    if "finetune.general_probe" not in plan.config:
-        return plan
-    return seal(replace(plan, config={**plan.config, "finetune.general_probe": "off"}))
+    """The plan's training alone, without the general probe: it says nothing of the loss."""
+    tuned = tuning_method(plan)
+    config = dict(plan.config)
+    if "finetune.general_probe" in config:
+        config["finetune.general_probe"] = "off"
+    return seal(replace(plan, executor="finetune", method=tuned, config=config))
 
 
 def conclude(
@@ -206,12 +216,11 @@ def _concluded(
     if len(mine) <= len(PARTS):
         return Piloted(pilot.road, mine, None, _why_unfinished(pilot, folder))
     measured = [Measured(point.examples, point.loss) for point in mine]
-    model = pilot.entry.plan.config["model"]
     # Losses of the same base on the same rows can be held against each other.
     others = [
         points[other.road][-1].loss
         for other in pilots
-        if len(points[other.road]) > len(PARTS) and other.entry.plan.config["model"] == model
+        if len(points[other.road]) > len(PARTS) and _rows(other) == _rows(pilot)
     ]
     target = min(others)
     better = target < (1 - WORTHWHILE) * mine[-1].loss
@@ -221,6 +230,12 @@ def _concluded(
         return Piloted(pilot.road, mine, None, {"ref": f"error.{error.ref}.what", **error.values})
     worse = verdict.against_best[pilot.road].verdict == "worse"
     return Piloted(pilot.road, mine, turn_away(advice, verdict.best) if worse else advice)
+
+
+def _rows(pilot: Pilot) -> tuple[object, ...]:
+    """What decides the rows that a loss is measured on."""
+    plan = pilot.entry.plan
+    return plan.executor, plan.config["model"], plan.config["finetune.seq_len"]
 
 
 def _points(pilot: Pilot, finished: Sequence[str], folder: Path) -> tuple[Point, ...]:

@@ -101,17 +101,17 @@ def test_a_shared_beginning_keeps_them_too(
     assert batches == [2, 1]
 
 
-def test_a_torn_line_counts_for_nothing_and_another_limit_asks_anew(
+def test_a_damaged_line_counts_for_nothing_and_another_limit_asks_anew(
     loaded: LoadedModel, batches: list[int], tmp_path: Path
 ) -> None:
     with keeping(tmp_path):
         generate(loaded, [SHORT, STOPPED], max_new_tokens=40)
     kept = (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(kept[:-5])
+    (tmp_path / FILE).write_bytes(b"\x00\xff\n[]\n" + kept[:-5])
     with keeping(tmp_path):
         found = generate(loaded, [SHORT, STOPPED], max_new_tokens=40)
     assert batches == [2, 1] and [g.text for g in found] == ANSWERS[:2]
-    assert (tmp_path / FILE).read_bytes().count(b"\n") == 2
+    assert (tmp_path / FILE).read_bytes().count(b"\n") == 4
     with keeping(tmp_path):
         generate(loaded, [SHORT], max_new_tokens=39)
     assert batches == [2, 1, 1]
