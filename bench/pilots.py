@@ -76,7 +76,7 @@ def trained(levels: str, n: int, held: int) -> dict[str, float]:
         given = replace(data, split=split)
         apply(checked, session, run_path=path, resume=path.exists(), data=given)
     actuals = RunDir(path).manifest.actuals
-    found = {"loss": actuals["eval_loss_best"], "seconds": actuals["build_seconds"]}
+    found = {"loss": actuals["eval_loss_best"], "seconds": actuals["total_seconds"]}
     print(f"  {n} rows: loss {found['loss']:.4f} after {found['seconds']:.0f} s", flush=True)
     return found | {"untrained": actuals["eval_loss_first"], "steps": actuals["steps"]}
 

@@ -41,7 +41,7 @@ def compare(
     pilot: bool,
 ) -> None:
     """Run every plan, or the recommendation's candidates, and judge them."""
-    from executors.compare.pilot import pilot_document
+    from executors.compare.piloted import pilot_document
     from executors.compare.run import compare as run_all
     from executors.report.document import load_document
     from executors.report.write import report_comparison

@@ -11,9 +11,8 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from advisor.errors import LimitError, OkakaeError
@@ -22,8 +21,6 @@ from advisor.session import Session
 from advisor.types import Plan
 from executors.apply import Checked, apply
 from executors.base import Context, RunData
-from executors.compare.curve import WORTHWHILE, Advice, Measured, advise, turn_away
-from executors.compare.verdict import Verdict
 from executors.finetune.executor import tuning_method
 from executors.finetune.schedule import least_rows
 from executors.goals import for_goal
@@ -55,30 +52,8 @@ class Pilot:
 
     def left(self, folder: Path) -> float:
         """The trainings still to be done, in trainings of the road itself."""
-        waiting = [part for part in self.parts if not _done(self.path(folder, part), self.entry)]
+        waiting = [part for part in self.parts if not trained(self.path(folder, part), self.entry)]
         return sum(map(len, waiting)) / self.examples if waiting else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One training of a pilot, or the road's own: its lowest held-out loss and the score there."""
-
-    examples: int
-    loss: float
-    score: float | None
-    """chrF, 0 to 1, of a few held-out rows; None where the plan asks for none."""
-    seconds: float
-    run: str
-
-
-@dataclass(frozen=True, slots=True)
-class Piloted:
-    """What a pilot found; `why` holds the reference and values of what kept it from an advice."""
-
-    road: str
-    points: tuple[Point, ...] = ()
-    advice: Advice | None = None
-    why: Mapping[str, Any] = field(default_factory=dict)
 
 
 def planned_pilots(
@@ -152,7 +127,7 @@ def train_pilots(
             continue
         for part in pilot.parts:
             path = pilot.path(folder, part)
-            if _done(path, pilot.entry):
+            if trained(path, pilot.entry):
                 continue
             road = session.t(f"road.{pilot.road}")
             session.say("pilot.training", road=road, n=len(part), of=pilot.examples)
@@ -195,73 +170,8 @@ def pilot_plan(plan: Plan) -> Plan:
     return seal(replace(plan, executor="finetune", method=tuned, config=config))
 
 
-def conclude(
-    pilots: Sequence[Pilot], finished: Sequence[str], folder: Path, verdict: Verdict
-) -> tuple[Piloted, ...]:
-    """What each pilot says: its points as far as there are, and an advice where there are all."""
-    points = {pilot.road: _points(pilot, finished, folder) for pilot in pilots}
-    return tuple(_concluded(pilot, points, pilots, folder, verdict) for pilot in pilots)
-
-
-def _concluded(
-    pilot: Pilot,
-    points: Mapping[str, tuple[Point, ...]],
-    pilots: Sequence[Pilot],
-    folder: Path,
-    verdict: Verdict,
-) -> Piloted:
-    mine = points[pilot.road]
-    if pilot.refused:
-        return Piloted(pilot.road, mine, None, pilot.refused)
-    if len(mine) <= len(PARTS):
-        return Piloted(pilot.road, mine, None, _why_unfinished(pilot, folder))
-    measured = [Measured(point.examples, point.loss) for point in mine]
-    # Losses of the same base on the same rows can be held against each other.
-    others = [
-        points[other.road][-1].loss
-        for other in pilots
-        if len(points[other.road]) > len(PARTS) and _rows(other) == _rows(pilot)
-    ]
-    target = min(others)
-    better = target < (1 - WORTHWHILE) * mine[-1].loss
-    try:
-        advice = advise(measured, target=target if better else None)
-    except OkakaeError as error:
-        return Piloted(pilot.road, mine, None, {"ref": f"error.{error.ref}.what", **error.values})
-    worse = verdict.against_best[pilot.road].verdict == "worse"
-    return Piloted(pilot.road, mine, turn_away(advice, verdict.best) if worse else advice)
-
-
-def _rows(pilot: Pilot) -> tuple[object, ...]:
-    """What decides the rows that a loss is measured on."""
-    plan = pilot.entry.plan
-    return plan.executor, plan.config["model"], plan.config["finetune.seq_len"]
-
-
-def _points(pilot: Pilot, finished: Sequence[str], folder: Path) -> tuple[Point, ...]:
-    paths = [(pilot.path(folder, part), len(part)) for part in pilot.parts]
-    found = [_point(path, n, folder) for path, n in paths if _done(path, pilot.entry)]
-    if pilot.road in finished:
-        found.append(_point(folder / "roads" / pilot.road, pilot.examples, folder))
-    return tuple(found)
-
-
-def _point(path: Path, examples: int, folder: Path) -> Point:
-    run = RunDir.open(path)
-    actuals = run.manifest.actuals
-    kept = [entry for entry in run.metrics() if entry.get("step") == actuals["best_step"]]
-    scores = [float(entry["eval_chrf"]) for entry in kept if "eval_chrf" in entry]
-    return Point(
-        examples,
-        actuals["eval_loss_best"],
-        fmean(scores) if scores else None,
-        actuals["build_seconds"],
-        path.relative_to(folder).as_posix(),
-    )
-
-
-def _done(path: Path, entry: Checked) -> bool:
-    """Whether this training of this plan is finished."""
+def trained(path: Path, entry: Checked) -> bool:
+    """Whether this training of a pilot is finished."""
     run = RunDir(path)
     if not run.manifest_path.is_file():
         return False
@@ -269,31 +179,5 @@ def _done(path: Path, entry: Checked) -> bool:
     return manifest.status == "done" and manifest.plan_seal == pilot_plan(entry.plan).seal
 
 
-def _why_unfinished(pilot: Pilot, folder: Path) -> dict[str, Any]:
-    for part in pilot.parts:
-        path = pilot.path(folder, part)
-        if not _done(path, pilot.entry):
-            run = RunDir(path)
-            error = run.manifest.error if run.manifest_path.is_file() else None
-            return {"ref": "pilot.unfinished", "n": len(part), "why": error or "-"}
-    return {"ref": "pilot.road-unfinished"}
-
-
 def _said(why: Mapping[str, Any], session: Session) -> str:
     return session.t(why["ref"], **{key: value for key, value in why.items() if key != "ref"})
-
-
-def pilot_document(piloted: Sequence[Piloted]) -> list[dict[str, Any]]:
-    """As it stands in compare.json and report.json."""
-    return [
-        {
-            "road": one.road,
-            "says": one.advice.says if one.advice else None,
-            "text": one.advice.text if one.advice else None,
-            "values": dict(one.advice.values) if one.advice else {},
-            "points": [asdict(point) for point in one.points],
-            "forecasts": [asdict(ahead) for ahead in one.advice.forecasts] if one.advice else [],
-            "why": dict(one.why) or None,
-        }
-        for one in piloted
-    ]

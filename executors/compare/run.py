@@ -20,13 +20,8 @@ from executors.base import RunData
 from executors.compare.budget import Budget
 from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed, diagnose, wanted_diagnostics
 from executors.compare.forecast import Forecast, Sight, forecast, sight
-from executors.compare.pilot import (
-    Piloted,
-    conclude,
-    pilot_document,
-    planned_pilots,
-    train_pilots,
-)
+from executors.compare.pilot import planned_pilots, train_pilots
+from executors.compare.piloted import Piloted, conclude, pilot_document
 from executors.compare.questions import Frozen, freeze
 from executors.compare.roads import Road, finished_roads, road, road_names
 from executors.compare.verdict import TOO_FEW, Verdict, judge

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from executors.compare.curve import Measured, advise, turn_away
-from executors.compare.pilot import Piloted, Point, pilot_document
+from executors.compare.piloted import Piloted, Point, pilot_document
 from executors.report.charts import pilot_curve
 from executors.report.pilot import shown_pilots
 from executors.report.view import View
