@@ -28,7 +28,7 @@ from bench.machine import save
 from bench.tuning import import_everything
 
 SETS = (
-    "generate.max_new_tokens=24",
+    "generate.max_new_tokens=16",
     "prompting.shots=1",
     "data.test_share=0.3",
     "rag.answer=extractive",
