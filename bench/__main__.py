@@ -42,6 +42,9 @@ ALL = (
     "statistics",
     "curve",
     "forgetting",
+    "pilots",
+    "interrupted_compare",
+    "sharing",
 )
 
 
