@@ -1,11 +1,12 @@
 """Kills a comparison at five random moments with SIGKILL: what is lost, and what is asked twice?
 
-`python -m bench interrupted_compare [--kills=5] [--seed=0]`. Prompting with the starter, RAG that
-quotes, and the diagnostics, on the sample company. One run is carried out undisturbed; another is
-killed again and again and resumed each time. A model in this process writes up to eight answers
-together: those that it had not finished when the kill came are in flight, all of them. Logged are
-every answer that was begun and every one that was finished, the latter before the product hears of
-it; an answer that was finished and is begun again was lost, and there should be none.
+`python -m bench interrupted_compare [--kills=5] [--seed=0] [--share=0.3]`. Prompting with the
+starter, RAG that quotes, and the diagnostics, on the sample company, of whose examples `share` is
+held out. One run is carried out undisturbed; another is killed again and again and resumed each
+time. A model in this process writes up to eight answers together: those that it had not finished
+when the kill came are in flight, all of them. Logged are every answer that was begun and every one
+that was finished, the latter before the product hears of it; an answer that was finished and is
+begun again was lost, and there should be none.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from bench.tuning import import_everything
 SETS = (
     "generate.max_new_tokens=16",
     "prompting.shots=1",
-    "data.test_share=0.3",
     "rag.answer=extractive",
 )
 ROADS = ("prompting", "rag")
@@ -45,13 +45,13 @@ def sample(folder: Path) -> Path:
     return folder / "answers.toml"
 
 
-def plans(folder: Path, roads: tuple[str, ...] = ROADS, sets: tuple[str, ...] = SETS) -> list[Path]:
-    """Sealed plans for the named roads on the sample company."""
+def plans(folder: Path, share: float) -> list[Path]:
+    """Sealed plans for the roads on the sample company."""
     from advisor.plan import find_option
     from executors.compare.candidates import advise, planned
 
-    advised = advise(quiet(), sample(folder), sets)
-    options = [find_option(advised.recommendation, road) for road in roads]
+    advised = advise(quiet(), sample(folder), (*SETS, f"data.test_share={share}"))
+    options = [find_option(advised.recommendation, road) for road in ROADS]
     return [planned(option, advised, folder, resume=False)[0] for option in options]
 
 
@@ -178,9 +178,9 @@ def lost(log_path: Path) -> dict[str, int]:
     return dict(found)
 
 
-def measure(kills: int, seed: int, work: Path) -> dict[str, Any]:
+def measure(kills: int, seed: int, share: float, work: Path) -> dict[str, Any]:
     dice = random.Random(seed)
-    found = plans(work)
+    found = plans(work, share)
     whole, broken = work / "whole", work / "broken"
     attempt(found, whole, work / "log-whole", None)
     seconds = json.loads((whole / "compare.json").read_text(encoding="utf-8"))["seconds"]
@@ -222,7 +222,8 @@ def main() -> None:
     asked = dict(word[2:].split("=") for word in sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="okakae-interrupted-") as folder:
         work = Path(folder)
-        figures = measure(int(asked.get("kills", 5)), int(asked.get("seed", 0)), work)
+        kills, seed = int(asked.get("kills", 5)), int(asked.get("seed", 0))
+        figures = measure(kills, seed, float(asked.get("share", 0.3)), work)
     print(json.dumps(figures, indent=1))
     print(save("interrupted_compare", figures), flush=True)
 
