@@ -43,6 +43,9 @@ ALL = (
     "statistics",
     "curve",
     "forgetting",
+    "pilots",
+    "interrupted_compare",
+    "sharing",
 )
 
 

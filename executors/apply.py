@@ -24,7 +24,8 @@ from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, Rehearses, RunData
-from executors.evaluate.heldout import ask, batch_for, read_answers
+from executors.compare.roads import batch_for
+from executors.evaluate.heldout import ask, read_answers
 from executors.evaluate.latency import time_alone
 from executors.generator import sharing_models
 from executors.goals import for_goal
@@ -230,7 +231,7 @@ def answer(
                 test,
                 run.eval,
                 on_done=progress.update,
-                batch=batch_for(run.plan.config),
+                batch=batch_for(run.plan),
                 before=asking.check,
             )
         if asking.alone:

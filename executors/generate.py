@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from advisor.errors import UsageError
 from executors import constrained
 from executors.base import Generation
+from executors.journal import as_they_end, current, key_of
 from executors.models import LoadedModel
 from executors.template import adds_begin_token, render_chat, stops_for
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "choice_logprobs",
     "continue_rows",
+    "ending",
     "finished",
     "fitted",
     "generate",
     "inference",
+    "kept_rows",
     "mean_token_loss",
     "render_chat",
     "stop_text_seen",
@@ -80,9 +83,10 @@ def generate(
     """
     stops = stops_for(loaded.tokenizer) if stop is None else tuple(stop)
     rows = fitted(loaded, [token_ids(loaded, p) for p in prompts], max_new_tokens, on_truncated)
+    found = {} if temperature > 0 else kept_rows(loaded, rows, max_new_tokens, stops)
     # Neighbours in length share a batch, longest first: little padding, and the peak comes first.
-    order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
-    found: dict[int, Generation] = {}
+    waiting = [i for i in range(len(rows)) if i not in found]
+    order = sorted(waiting, key=lambda i: (-len(rows[i]), i))
     with inference(loaded.model, seed if temperature > 0 else None):
         for at in range(0, len(order), batch_size):
             batch = order[at : at + batch_size]
@@ -247,7 +251,7 @@ def _one_batch(
         input_ids=ids,
         attention_mask=mask,
         max_new_tokens=max_new_tokens,
-        stopping_criteria=[stop_text_seen(loaded.tokenizer, stops, width)] if stops else None,
+        stopping_criteria=ending(loaded, rows, width, max_new_tokens, stops, kept=temperature == 0),
         logits_processor=keep,
         **sampling,
     )
@@ -256,6 +260,46 @@ def _one_batch(
         finished(loaded.tokenizer, row, new, ends, stops, seconds)
         for row, new in zip(rows, output[:, width:].tolist(), strict=True)
     ]
+
+
+def kept_rows(
+    loaded: LoadedModel, rows: Sequence[list[int]], max_new_tokens: int, stops: Sequence[str]
+) -> dict[int, Generation]:
+    """Answers that an interrupted batch had finished, by row; nothing outside `keeping`."""
+    journal = current()
+    if journal is None:
+        return {}
+    ends: set[int] = set(loaded.model.generation_config.eos_token_id)
+    found = {}
+    for i, row in enumerate(rows):
+        if kept := journal.written(key_of(loaded.digest, row, max_new_tokens, stops)):
+            found[i] = finished(loaded.tokenizer, row, kept[0], ends, stops, kept[1])
+    return found
+
+
+def ending(
+    loaded: LoadedModel,
+    rows: Sequence[list[int]],
+    width: int,
+    max_new_tokens: int,
+    stops: Sequence[str],
+    *,
+    kept: bool = True,
+) -> list[Callable[..., Any]] | None:
+    """Stopping criteria of a batch: stop texts, and within `keeping` each row's own end.
+
+    Args:
+        rows: whole prompts, as `kept_rows` is asked for them.
+        width: tokens of the padded prompts.
+        kept: whether the same prompt gives the same answer again.
+    """
+    stopped = stop_text_seen(loaded.tokenizer, stops, width) if stops else None
+    journal = current() if kept else None
+    if journal is None:
+        return [stopped] if stopped else None
+    keys = [key_of(loaded.digest, row, max_new_tokens, stops) for row in rows]
+    ends: set[int] = set(loaded.model.generation_config.eos_token_id)
+    return [as_they_end(journal, keys, width, ends, stopped, max_new_tokens)]
 
 
 def finished(

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from executors.base import Generation
 from executors.generate import (
     BATCH,
+    ending,
     finished,
     fitted,
     generate,
     inference,
-    stop_text_seen,
+    kept_rows,
     stops_for,
     token_ids,
 )
@@ -76,8 +77,9 @@ class SharedPrefix:
             prompts = [self._text + ending for ending in endings]
             return generate(self._loaded, prompts, max_new_tokens=max_new_tokens)
         rows = [ids[read:] for ids in whole]
-        order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
-        found: dict[int, Generation] = {}
+        found = kept_rows(self._loaded, whole, max_new_tokens, stops_for(self._loaded.tokenizer))
+        waiting = [i for i in range(len(rows)) if i not in found]
+        order = sorted(waiting, key=lambda i: (-len(rows[i]), i))
         with inference(self._loaded.model):
             for _, group in groupby(order, key=lambda i: len(rows[i])):
                 alike = list(group)
@@ -102,7 +104,8 @@ class SharedPrefix:
         cache = copy.deepcopy(self._cache)
         if len(rows) > 1:
             cache.batch_repeat_interleave(len(rows))
-        ids: torch.Tensor = torch.tensor([self.ids + row for row in rows], device=loaded.device)
+        whole = [self.ids + row for row in rows]
+        ids: torch.Tensor = torch.tensor(whole, device=loaded.device)
         width = ids.shape[1]
         stops = stops_for(loaded.tokenizer)
         output = loaded.model.generate(
@@ -110,7 +113,7 @@ class SharedPrefix:
             attention_mask=torch.ones_like(ids),
             past_key_values=cache,
             max_new_tokens=max_new_tokens,
-            stopping_criteria=[stop_text_seen(loaded.tokenizer, stops, width)] if stops else None,
+            stopping_criteria=ending(loaded, whole, width, max_new_tokens, stops),
         )
         seconds = (time.perf_counter() - started) / len(rows)
         ends: set[int] = set(loaded.model.generation_config.eos_token_id)

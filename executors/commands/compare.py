@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--diagnostics/--no-diagnostics", default=True)
 @click.option("--drop-leaks", is_flag=True)
 @click.option("--wide", is_flag=True)
+@click.option("--pilot", is_flag=True)
 def compare(
     session: Session,
     plans: tuple[Path, ...],
@@ -37,8 +38,10 @@ def compare(
     diagnostics: bool,
     drop_leaks: bool,
     wide: bool,
+    pilot: bool,
 ) -> None:
     """Run every plan, or the recommendation's candidates, and judge them."""
+    from executors.compare.piloted import pilot_document
     from executors.compare.run import compare as run_all
     from executors.report.document import load_document
     from executors.report.write import report_comparison
@@ -66,6 +69,7 @@ def compare(
             diagnostics=diagnostics,
             limits=limits,
             drop_leaks=drop_leaks,
+            pilot=pilot,
         )
         files = report_comparison(
             comparison.roads,
@@ -77,6 +81,7 @@ def compare(
             diagnosed=comparison.diagnosed,
             before=comparison.before.document(),
             judged=comparison.judged,
+            pilot=pilot_document(comparison.piloted),
         )
         if comparison.limit is not None:
             session.say("report.written", path=files["html"])
@@ -84,7 +89,7 @@ def compare(
     except (KeyboardInterrupt, LimitError):
         flags = [word for item in sets for word in ("--set", item)]
         flags += ["--no-diagnostics"] * (not diagnostics)
-        flags += ["--drop-leaks"] * drop_leaks + ["--wide"] * wide
+        flags += ["--drop-leaks"] * drop_leaks + ["--wide"] * wide + ["--pilot"] * pilot
         command = command_line("okakae", "compare", *named, *flags, "--run", target, "--resume")
         session.say("apply.resume", command=command)
         raise
@@ -147,6 +152,7 @@ def show(
     """The verdict as a table and one sentence, and what became of the advice."""
     from advisor.render import table
     from executors.report.judged import judge_header, judge_rows, judge_title
+    from executors.report.pilot import shown_pilots
     from executors.report.view import View
 
     verdict = comparison.verdict
@@ -180,4 +186,9 @@ def show(
     if title := judge_title(view):
         click.echo(title)
         table(judge_header(view), judge_rows(view))
+    for pilot in shown_pilots(view):
+        click.echo(view.t("pilot.section", road=pilot.road))
+        table(list(pilot.header), [list(row) for row in pilot.rows])
+        for line in (pilot.says, *pilot.forecasts):
+            click.echo(line)
     click.echo(session.t("report.written", path=files["html"]))

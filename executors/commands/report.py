@@ -33,6 +33,7 @@ def report(session: Session, run: Path) -> None:
             failed=about["failed"],
             before=about.get("before"),
             judged=earlier.get("judge"),
+            pilot=about.get("pilot", ()),
             diagnosed=read_diagnosed(run, [result.example for result in roads[0].results]),
         )
     else:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from advisor.errors import LimitError
-from advisor.types import Plan, Scalar
+from advisor.estimate.money import times
+from advisor.types import Estimate, Plan, Scalar
 from executors.compare import judging
 from executors.compare.diagnostics import ABOUT, FOLDER
+from executors.compare.pilot import FOLDER as PILOT
 from executors.compare.roads import finished_roads
 from executors.compare.spent import Spent, spent, spent_on
 from executors.evaluate.heldout import ANSWERS, read_answers
@@ -59,8 +61,20 @@ class Budget:
         self._name, self._since = name, time.perf_counter()
         if finished_roads([name], self._folder):
             return
+        self._refuse_training(self._plans[name].estimates.get("hours"))
+
+    def begin_pilot(self, plan: Plan, path: Path, share: float) -> None:
+        """A training on a share of a road's rows is about to begin, at `path` below the run.
+
+        Raises:
+            LimitError: nothing is left for it.
+        """
+        self._name, self._since = path.relative_to(self._folder).as_posix(), time.perf_counter()
+        estimate = plan.estimates.get("hours")
+        self._refuse_training(times(estimate, share) if estimate else None)
+
+    def _refuse_training(self, estimate: Estimate | None) -> None:
         self.check()
-        estimate = self._plans[name].estimates.get("hours")
         if self.hours and estimate:
             hours = self._spent()["hours"]
             if hours + estimate.low > self.hours:
@@ -88,7 +102,8 @@ class Budget:
             raise self._reached(what, have[what], limits[what])
 
     def _spent(self) -> dict[Limit, float]:
-        return _sums([*self._on_roads(), *self._on_diagnostics(), *self._on_judge()])
+        found = [*self._on_roads(), *self._on_diagnostics(), *self._on_pilots()]
+        return _sums([*found, *self._on_judge()])
 
     def _on_roads(self) -> list[Spent]:
         found = []
@@ -113,6 +128,14 @@ class Budget:
             return []
         seconds = sum(float(answer["seconds"]) for answer in answers)
         return [spent_on(self._judge, seconds, answers)]
+
+    def _on_pilots(self) -> list[Spent]:
+        found = []
+        for path in sorted((self._folder / PILOT).glob("*/*/manifest.json")):
+            here = path.parent.relative_to(self._folder).as_posix() == self._name
+            running = time.perf_counter() - self._since if here else 0.0
+            found.append(spent(RunDir(path.parent), running))
+        return found
 
     def _asked_by(self, diagnostic: str) -> Plan:
         """The plan whose settings a diagnostic answers with."""

@@ -12,11 +12,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from advisor.errors import UsageError
-from advisor.session import Session
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Extrapolation
 
@@ -164,17 +163,16 @@ def advise(
     return Advice("too-early", "curve.too-early", ahead, values)
 
 
-def lines(advice: Advice, session: Session) -> list[str]:
-    """The advice and what it rests on, as people read it."""
-    told = [session.t(advice.text, **advice.values)]
-    for ahead in advice.forecasts:
-        figures = {
-            name: f"{value:.3g}"
-            for name, value in (("low", ahead.low), ("likely", ahead.likely), ("high", ahead.high))
-        }
-        text = "curve.forecast-rough" if ahead.rough else "curve.forecast"
-        told.append(session.t(text, examples=ahead.examples, **figures))
-    return told
+def turn_away(advice: Advice, better: str) -> Advice:
+    """The advice for a road that was shown to be worse than `better` on the test questions.
+
+    More examples are worth collecting for it where they bring something; where they do not, the
+    method is what to change.
+    """
+    if advice.says != "enough":
+        return advice
+    values = {**advice.values, "better": better}
+    return replace(advice, says="change-the-method", text="curve.beaten", values=values)
 
 
 def _laws() -> list[Extrapolation]:

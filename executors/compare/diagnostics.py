@@ -20,8 +20,8 @@ from advisor.files import write_json
 from advisor.session import Session
 from advisor.types import Plan
 from executors.base import Context, Generator, RunData, System
-from executors.compare.roads import Road, asks_model, quotes
-from executors.evaluate.heldout import Scored, ask, batch_for, cluster, scored
+from executors.compare.roads import Road, asks_model, batch_for, quotes
+from executors.evaluate.heldout import Scored, ask, cluster, scored
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.generator import generator_lacks, open_generator
 from knowledge.corpus.types import Corpus, Example
@@ -168,7 +168,7 @@ def _run(
                 one.examples,
                 path,
                 on_done=progress.update,
-                batch=batch_for(one.plan.config),
+                batch=batch_for(one.plan) if one.needs_model else 1,
                 before=check,
             )
     return Diagnostic(one.name, tuple(scored(one.examples, path)))

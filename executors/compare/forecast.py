@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.errors import UsageError
 from advisor.estimate.inference import seconds_per_answer
@@ -53,7 +53,7 @@ class Forecast:
     calls: int
     """Questions sent to a server behind a URL; those asked again after a failure come on top."""
     by_road: Mapping[str, Estimate]
-    """Hours of each road and diagnostic that is still to be run."""
+    """Hours of each road, diagnostic and pilot (`pilot-` and its road) still to be run."""
 
 
 def sight(n: int, roads: int = 2) -> Sight:
@@ -71,6 +71,7 @@ def forecast(
     finished: Collection[str] = (),
     searches: Mapping[str, int] | None = None,
     judge: tuple[Plan, int] | None = None,
+    pilots: Mapping[str, float] | None = None,
 ) -> Forecast:
     """Add up what the plans' own estimates and n answers down every road come to.
 
@@ -82,6 +83,7 @@ def forecast(
         searches: answers to validation questions that a road's prompt search takes; their hours
             stand in the plan's own estimate.
         judge: the plan that an LLM judge's answers are counted by, and the most there can be.
+        pilots: by road, the trainings of its pilot, in trainings of the road itself.
     """
     by_road: dict[str, Estimate] = {}
     yen: list[Estimate | None] = []
@@ -103,6 +105,12 @@ def forecast(
         hours = added(build, answering) if build else answering
         by_road[name] = Estimate(hours.low, hours.likely, hours.high, "hours", "formula:comparison")
         yen.append(_jpy(plan, by_road[name], asked + more, by_model))
+    for name, share in (pilots or {}).items():
+        build = plans[name].estimates.get("hours")
+        if share and build:
+            part = times(build, share)
+            by_road[f"pilot-{name}"] = replace(part, basis="formula:comparison", terms=())
+            yen.append(_jpy(plans[name], part, 0, False))
     total = added(*by_road.values()) if by_road else NOTHING
     known = [one for one in yen if one is not None]
     if len(known) < len(yen):

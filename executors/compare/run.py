@@ -21,6 +21,8 @@ from executors.compare.budget import Budget
 from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed, diagnose, wanted_diagnostics
 from executors.compare.forecast import Forecast, Sight, forecast, sight
 from executors.compare.judging import Judge, ask_judge, judge_calls, judge_plan, open_judge
+from executors.compare.pilot import planned_pilots, train_pilots
+from executors.compare.piloted import Piloted, conclude, pilot_document
 from executors.compare.questions import Frozen, freeze
 from executors.compare.roads import Road, finished_roads, road, road_names
 from executors.compare.verdict import TOO_FEW, Verdict, judge
@@ -67,6 +69,7 @@ class Comparison:
     seconds: float
     before: Before
     diagnosed: Diagnosed = NOTHING_DIAGNOSED
+    piloted: tuple[Piloted, ...] = ()
     limit: LimitError | None = None
     """The limit that ended it before everything was run."""
     judged: Mapping[str, Any] | None = None
@@ -82,6 +85,7 @@ def compare(
     diagnostics: bool = True,
     limits: Mapping[str, Scalar] | None = None,
     drop_leaks: bool = False,
+    pilot: bool = False,
 ) -> Comparison:
     """Apply every plan below `folder` and judge the roads on the same questions.
 
@@ -93,6 +97,7 @@ def compare(
         limits: `limits.*` and `judge.*` over all roads together, in place of the first plan's
             own: a limit that was reached may be raised to go on.
         drop_leaks: see `freeze`.
+        pilot: also train the tuned roads on parts of their rows, to tell what more rows bring.
 
     Raises:
         Forbidden, MachineError: the judge may not or cannot be asked.
@@ -112,13 +117,16 @@ def compare(
     judgements = (judging, judge_calls(len(planned), len(test))) if judging else None
     wanted = wanted_diagnostics(planned, test, data.corpus) if diagnostics else []
     by_road = dict(zip(road_names(planned), planned, strict=True))
+    entries = dict(zip(by_road, checked, strict=True))
     searches = {name: planned_calls(plan, data) for name, plan in by_road.items()}
+    pilots = planned_pilots(entries, data, session) if pilot else ()
     before = Before(
         sight(len(test), len(checked)),
         forecast(
             *(by_road, len(test), wanted, finished_roads(by_road, folder)),
             searches=searches,
             judge=judgements,
+            pilots={one.road: one.left(folder) for one in pilots},
         ),
         frozen.leaked,
         frozen.without_gold,
@@ -126,7 +134,6 @@ def compare(
     _say_before(before, len(checked), session)
     budget = Budget(by_road, folder, "compare", settings, judging)
     with sharing_models():
-        entries = dict(zip(by_road, checked, strict=True))
         roads, failed, limit = _take(entries, frozen, folder, session, budget, resume)
         seen = NOTHING_DIAGNOSED
         if wanted and not limit:
@@ -135,12 +142,20 @@ def compare(
                 seen = diagnose(wanted, data, folder, session, budget.check)
             except LimitError as error:
                 limit = error
+        finished = [road.name for road in roads]
+        if pilots and not limit:
+            forget_models()
+            try:
+                train_pilots(pilots, finished, folder, data, session, budget.begin_pilot)
+            except LimitError as error:
+                limit = error
     verdict, judged = judge(roads, seen), None
     if beside:
         judged, limit = _judged(beside, roads, verdict, folder, session, budget, limit)
+    piloted = conclude(pilots, finished, folder, verdict)
     seconds = time.perf_counter() - started
-    record(folder, roads, failed, test, seconds, before)
-    return Comparison(tuple(roads), failed, verdict, seconds, before, seen, limit, judged)
+    record(folder, roads, failed, test, seconds, before, piloted)
+    return Comparison(tuple(roads), failed, verdict, seconds, before, seen, piloted, limit, judged)
 
 
 def _judged(
@@ -260,6 +275,7 @@ def record(
     test: Sequence[Example],
     seconds: float,
     before: Before | None = None,
+    piloted: Sequence[Piloted] = (),
 ) -> None:
     """Keep which roads finished on which questions, so that the report can be written again."""
     write_json(
@@ -271,6 +287,7 @@ def record(
             "test": [example.id for example in test],
             "seconds": seconds,
             "before": before.document() if before else None,
+            "pilot": pilot_document(piloted),
         },
     )
 

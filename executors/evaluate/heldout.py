@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from advisor.errors import RunError
 from executors.base import Question, Reply, System
 from executors.evaluate.metrics import score
 from executors.evaluate.statistics import Interval, mean_interval
+from executors.journal import keeping
 from knowledge.corpus.types import Example
 
 BATCH = 8
@@ -44,9 +45,12 @@ def ask(
 ) -> None:
     """Answer every example not answered yet; each batch is on disk before the next is asked.
 
+    Of a batch that a model in this process writes, each answer is kept from the step that ends it
+    (executors.journal), so that an interruption loses none but those still being written.
+
     Args:
         on_done: called with the number of examples answered so far.
-        batch: examples asked together, which is what an interruption can lose.
+        batch: examples asked together.
         before: called before each batch; raises LimitError where a limit of the caller is reached.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +62,7 @@ def ask(
         on_done(len(examples) - len(waiting))
     # Equal lengths together: padding is what a batch on a CPU pays for.
     waiting.sort(key=lambda example: (example.kind, len(example.prompt)))
-    with path.open("a", encoding="utf-8") as stream:
+    with path.open("a", encoding="utf-8") as stream, keeping(folder) as journal:
         for at in range(0, len(waiting), batch):
             before()
             together = waiting[at : at + batch]
@@ -66,16 +70,9 @@ def ask(
             for reply in system.answer(questions):
                 stream.write(json.dumps(answer_record(reply), ensure_ascii=False) + "\n")
             stream.flush()
+            journal.clear()
             if on_done:
                 on_done(len(examples) - len(waiting) + at + len(together))
-
-
-def batch_for(config: Mapping[str, Any]) -> int:
-    """How many questions are asked together under a plan's settings.
-
-    A server is asked one by one: each answer that was paid for is on disk before the next is.
-    """
-    return 1 if config.get("endpoint.url") else BATCH
 
 
 def answer_record(reply: Reply) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from executors.finetune.proof import (
     template_digest,
 )
 from executors.finetune.rehearsal import refuse_bad_rows
+from executors.finetune.schedule import MIN_EXAMPLES
 from executors.finetune.survive import LENGTHS, WORK, limit_reached
 from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
@@ -37,7 +38,6 @@ from executors.rundir import RunDir
 ADAPTER = "adapter"
 MODEL = "model"
 ABOUT = "tuned.json"
-MIN_EXAMPLES = 20
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 
 

@@ -22,12 +22,12 @@ from executors.finetune.batches import check_batches
 from executors.finetune.checkpoints import WHOLE, MarkWhole, check_room, last_whole, unwritten
 from executors.finetune.proof import moved, sample
 from executors.finetune.rows import Row
+from executors.finetune.schedule import MIN_OPTIMISER_STEPS, steps
 from executors.finetune.score import ScoreAlong
 from executors.finetune.trainer import keep_adapter_format, resumable_trainer
 from executors.finetune.watch import Sense, StepClock, Watch, evaluations, exhausted, has_risen
 from executors.models import LoadedModel
 
-MIN_OPTIMISER_STEPS = 8
 Stopped = Literal["", "limit", "patience"]
 """Why a training ended before its last planned step."""
 
@@ -146,11 +146,7 @@ def train(
 
 def _schedule(config: Mapping[str, Scalar], n_rows: int) -> tuple[int, int]:
     """Optimiser steps in all, and how many lie between two evaluations."""
-    batch, accumulate = int(config["finetune.batch_size"]), int(config["finetune.grad_accum"])
-    steps_per_epoch = math.ceil(math.ceil(n_rows / batch) / accumulate)
-    planned = int(config["finetune.max_steps"]) or math.ceil(
-        steps_per_epoch * float(config["finetune.epochs"])
-    )
+    planned, steps_per_epoch = steps(config, n_rows)
     if planned < MIN_OPTIMISER_STEPS:
         raise RunError("too-few-steps", n=n_rows, steps=planned)
     return planned, max(1, steps_per_epoch // max(1, int(config["finetune.eval_per_epoch"])))

@@ -43,6 +43,23 @@ class HybridExecutor:
         """
         indexed = self._index.build(plan, run, data, context)
         started = time.perf_counter()
+        grounded, counts = self.grounded(plan, run, data, context)
+        run.event("grounded", **counts)
+        seconds = time.perf_counter() - started
+        tuned = self._tuning.build(plan, run, grounded, context)
+        both = {name: indexed[name] + tuned[name] for name in SUMMED}
+        return {**indexed, **tuned, **both, "grounding_seconds": seconds}
+
+    def grounded(
+        self, plan: Plan, run: RunDir, data: RunData, context: Context
+    ) -> tuple[RunData, dict[str, int]]:
+        """The data with the passages that the run's finished index finds for each question.
+
+        What becomes of one example does not depend on the others.
+
+        Returns:
+            What to tune on, and what became of the examples it was made of.
+        """
         learned = learnable(data, context.session)
         road = self._index.open_with(run, context, in_memory=True)
         closed = [document.id for document in data.corpus.documents if document.groups]
@@ -58,13 +75,9 @@ class HybridExecutor:
             "left_out": told.left_out,
             "without_document": told.without_document,
         }
-        run.event("grounded", **counts)
         context.session.say("hybrid.grounded", n=len(told.examples), **counts)
-        seconds = time.perf_counter() - started
         split = replace(learned.split, **{name: part.examples for name, part in parts.items()})
-        tuned = self._tuning.build(plan, run, replace(learned, split=split), context)
-        both = {name: indexed[name] + tuned[name] for name in SUMMED}
-        return {**indexed, **tuned, **both, "grounding_seconds": seconds}
+        return replace(learned, split=split), counts
 
     def open(self, run: RunDir, context: Context) -> RagSystem:
         """The index with the tuned model as its generator.

@@ -20,7 +20,8 @@ from advisor.estimate.searching import LEAST_QUESTIONS
 from advisor.files import write_json
 from advisor.types import Plan
 from executors.base import Context, Generator, RunData
-from executors.evaluate.heldout import Scored, ask, batch_for, cluster, scored
+from executors.compare.roads import batch_for
+from executors.evaluate.heldout import Scored, ask, cluster, scored
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.goals import for_goal
 from executors.prompting.candidates import INSTRUCTIONS, Candidate, own, ways
@@ -186,7 +187,7 @@ class _Trial:
                 questions,
                 folder,
                 on_done,
-                batch=batch_for(self._plan.config),
+                batch=batch_for(self._plan),
                 before=self._context.check,
             )
         except UsageError as error:

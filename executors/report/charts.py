@@ -141,6 +141,68 @@ def score_curve(
     return _svg(height, labels["chart"], parts)
 
 
+def pilot_curve(
+    points: Sequence[Mapping[str, float]],
+    forecasts: Sequence[Mapping[str, float]],
+    labels: Mapping[str, str],
+) -> str:
+    """Held-out loss over training examples, doubling to the right, with the band of what is ahead.
+
+    Args:
+        points: `examples` and `loss` each, as measured.
+        forecasts: `examples`, `low`, `likely`, `high` each.
+        labels: `chart`, `examples`, `loss`, `measured`, `band`.
+
+    Returns:
+        An empty string when fewer than two points were measured.
+    """
+    if len(points) < 2:
+        return ""
+    left, right, top, bottom, height = 52, 130, 26, 46, 260
+    sizes = [point["examples"] for point in (*points, *forecasts)]
+    losses = [point["loss"] for point in points]
+    losses += [ahead[edge] for ahead in forecasts for edge in ("low", "high")]
+    pad = (max(losses) - min(losses)) * 0.08 or 0.1
+    low, high = min(losses) - pad, max(losses) + pad
+    first, doublings = sizes[0], math.log2(sizes[-1] / sizes[0])
+
+    def at(examples: float, loss: float) -> tuple[float, float]:
+        x = left + math.log2(examples / first) / doublings * (WIDTH - left - right)
+        return x, top + (high - loss) / (high - low) * (height - top - bottom)
+
+    def path(ends: Sequence[tuple[float, float]]) -> str:
+        return "L".join(f"{x:.1f} {y:.1f}" for x, y in (at(*end) for end in ends))
+
+    parts = []
+    for share in (0.0, 0.5, 1.0):
+        loss = low + (high - low) * share
+        y = at(first, loss)[1]
+        parts.append(_line(left, y, WIDTH - right, y, GRID))
+        parts.append(_text(left - 8, y + 4, f"{loss:.2f}", 11, MUTED, "end"))
+    for size in sizes:
+        x = at(size, low)[0]
+        parts.append(_text(x, height - bottom + 16, f"{size:g}", 11, MUTED, "middle"))
+    measured = [(point["examples"], point["loss"]) for point in points]
+    if forecasts:
+        upper = [measured[-1], *((a["examples"], a["high"]) for a in forecasts)]
+        lower = [(a["examples"], a["low"]) for a in reversed(forecasts)]
+        band = f'<path d="M{path([*upper, *lower])}Z" fill="{OTHER}" fill-opacity="0.35"/>'
+        middle = [measured[-1], *((a["examples"], a["likely"]) for a in forecasts)]
+        dashed = f'fill="none" stroke="{CHOSEN}" stroke-width="1.5" stroke-dasharray="5 4"'
+        parts += [band, f'<path d="M{path(middle)}" {dashed}/>']
+        x, y = at(*middle[-1])
+        parts.append(_text(x + 8, y + 4, labels["band"], 12, MUTED))
+    parts.append(f'<path d="M{path(measured)}" fill="none" stroke="{CHOSEN}" stroke-width="2.2"/>')
+    for x, y in (at(*point) for point in measured):
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{CHOSEN}"/>')
+    x, y = at(*measured[0])
+    parts.append(_text(x + 8, y - 8, labels["measured"], 12, CHOSEN))
+    parts.append(_text(left, 14, labels["loss"], 12, MUTED))
+    middle_x = (left + WIDTH - right) / 2
+    parts.append(_text(middle_x, height - 8, labels["examples"], 12, MUTED, "middle"))
+    return _svg(height, labels["chart"], parts)
+
+
 def abstention_curve(
     curves: Sequence[tuple[str, Sequence[Mapping[str, float]]]],
     labels: Mapping[str, str],

@@ -9,6 +9,7 @@ from typing import Any
 from executors.report.charts import abstention_curve, interval_bars, loss_curve, score_curve
 from executors.report.forgetting import shown
 from executors.report.judged import judge_header, judge_rows, judge_says, judge_title
+from executors.report.pilot import shown_pilots
 from executors.report.searched import cost_header, cost_rows
 from executors.report.searched import shown as searched
 from executors.report.view import View
@@ -50,6 +51,7 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
         searches=searched(view),
         judged=_judged(view),
         costs=(cost_header(view), cost_rows(view)),
+        pilots=[(pilot, Markup(pilot.svg)) for pilot in shown_pilots(view)],
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from executors.report.forgetting import shown
 from executors.report.judged import judge_header, judge_rows, judge_says, judge_title
+from executors.report.pilot import shown_pilots
 from executors.report.searched import cost_header, cost_rows
 from executors.report.searched import shown as searched
 from executors.report.view import View
@@ -40,6 +41,7 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
     for name, line, rows in view.abstentions():
         lines += ["", f"## {view.t('report.section.abstention', road=name)}", ""]
         lines += [view.abstention_says(line), "", *table(view.abstention_header(), rows)]
+    lines += _pilots(view)
     for cost in shown(view):
         lines += ["", f"## {view.t('forgetting.section', road=cost.road)}", "", f"**{cost.says}**"]
         lines += ["", *table(cost.header, cost.rows), "", cost.explained, "", cost.replayed]
@@ -86,6 +88,17 @@ def _prompting(view: View) -> list[str]:
         lines += ["", f"## {view.t('prompting.search.section', road=search.road)}", ""]
         lines += [f"**{_inline(search.says)}**", "", *table(search.header, search.rows)]
         lines += ["", view.t("prompting.search.explained")]
+    return lines
+
+
+def _pilots(view: View) -> list[str]:
+    lines = []
+    for pilot in shown_pilots(view):
+        lines += ["", f"## {view.t('pilot.section', road=pilot.road)}", "", pilot.says, ""]
+        lines += table(pilot.header, pilot.rows) if pilot.rows else []
+        if pilot.forecasts:
+            ahead = [f"- {line}" for line in pilot.forecasts]
+            lines += ["", *ahead, "", view.t("pilot.explained")]
     return lines
 
 

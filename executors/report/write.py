@@ -55,6 +55,7 @@ def report_comparison(
     diagnosed: Diagnosed = NOTHING_DIAGNOSED,
     before: Mapping[str, Any] | None = None,
     judged: Mapping[str, Any] | None = None,
+    pilot: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, str]:
     """The report of a comparison: all roads, the verdict, and what the advice said before.
 
@@ -63,6 +64,7 @@ def report_comparison(
         diagnosed: the runs beside the roads that say why a road lost.
         before: what was said of cost and sight before anything was run.
         judged: what an LLM judge says, which stands beside the verdict.
+        pilot: what the tuned roads' pilots found, as compare.json keeps it.
     """
     verdict = verdict or judge(roads, diagnosed)
     document = build_document(
@@ -76,6 +78,7 @@ def report_comparison(
     document["diagnostics"] = diagnostics_document(diagnosed, roads, folder)
     document["before"] = before
     document["judge"] = judged
+    document["pilot"] = list(pilot)
     recommended = roads[0].plan.recommended
     if recommended is not None and walk is None:
         # An escalation stops at a target: it does not weigh its steps against each other.

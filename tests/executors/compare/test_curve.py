@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import UsageError
-from advisor.session import Session
-from executors.compare.curve import Measured, advise, falls, lines, predict
+from executors.compare.curve import Measured, advise, falls, predict, turn_away
 from knowledge.catalog.loader import load
 
 
@@ -130,11 +129,8 @@ def test_nothing_is_said_behind_or_far_beyond_the_pilot(examples: int) -> None:
     assert caught.value.ref == "curve-too-far"
 
 
-@pytest.mark.parametrize("lang", ["ja", "en"])
-def test_the_advice_is_said_with_its_figures(lang: str) -> None:
-    session = Session(lang=lang)  # type: ignore[arg-type]
-    for advice in (advise(STEEP), advise(FLAT), advise(FLAT, target=1.0), advise(FLAT, target=3)):
-        told = lines(advice, session)
-        assert len(told) == 5
-        assert not any("{" in line for line in told)
-        assert str(advice.forecasts[0].examples) in told[1]
+def test_enough_data_for_a_beaten_method_is_a_reason_to_change_it() -> None:
+    turned = turn_away(advise(FLAT), "rag")
+    assert (turned.says, turned.text) == ("change-the-method", "curve.beaten")
+    assert turned.values["better"] == "rag"
+    assert turn_away(advise(STEEP), "rag") == advise(STEEP)

@@ -13,6 +13,7 @@ from small_corpus import HashingEmbedder, document
 
 from advisor.session import Session
 from executors.base import Context, Question
+from executors.compare.pilot import pilot_plan
 from executors.finetune.executor import FinetuneExecutor
 from executors.hybrid.executor import HybridExecutor
 from executors.hybrid.rows import ground
@@ -135,6 +136,26 @@ def test_it_is_indexed_tuned_and_asked(
     system.close()
     assert reply.passages[0].doc_id == "rule03.md"
     assert reply.tokens_out > 0 or reply.abstained
+
+
+def test_a_part_of_the_examples_is_grounded_as_within_the_whole(
+    built: tuple[RunDir, dict[str, float]], session: Session
+) -> None:
+    from executors.apply import load_data
+
+    run, _ = built
+    data = load_data(run.plan, run.data_root, session)
+    part = replace(data, split=replace(data.split, train=data.split.train[::2]))
+    whole, some = (
+        HybridExecutor().grounded(run.plan, run, given, Context(session))[0].split
+        for given in (data, part)
+    )
+    kept = {example.id for example in part.split.train}
+    same = [row for row in whole.train if row.id.removesuffix("~left-out") in kept]
+    assert list(some.train) == same and len(same) < len(whole.train)
+    assert some.validation == whole.validation
+    pilot = pilot_plan(run.plan)
+    assert (pilot.executor, pilot.method) == ("finetune", "lora")
 
 
 def test_what_answers_is_the_tuned_model(
