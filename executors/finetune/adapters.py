@@ -16,11 +16,10 @@ from typing import Any
 from advisor.errors import RunError, UsageError
 from advisor.types import Plan
 from executors.base import Context, Generation, Message, Question, Reply
+from executors.finetune.asking import answered
 from executors.finetune.proof import check_adapter, check_template
 from executors.generator import LocalGenerator, load_for
 from executors.models import LoadedModel, quiet_libraries
-from executors.prompting.prompts import conversation
-from executors.prompting.system import replies
 from executors.rundir import RunDir
 
 BASE = ""
@@ -35,6 +34,8 @@ class Tuned:
 
     plan: Plan
     labels: tuple[str, ...]
+    listed: bool
+    """Whether its instruction names the labels."""
     inside: str
     """The adapter's name in the model; a request's may hold dots and slashes."""
 
@@ -81,12 +82,9 @@ class ManyAdapters:
         for name, places in _grouped(adapters).items():
             run = self._run(name)
             asked = [questions[at] for at in places]
-            turns = [
-                conversation(q.text, q.kind, run.plan.language, labels=run.labels) for q in asked
-            ]
-            limit = int(run.plan.config["generate.max_new_tokens"])
-            done = self.complete(turns, [name] * len(turns), max_new_tokens=limit)
-            found.update(zip(places, replies(asked, done), strict=True))
+            with self.switched(name):
+                done = answered(self._generator, asked, run.plan, run.labels, listed=run.listed)
+            found.update(zip(places, done, strict=True))
         return [found[at] for at in range(len(questions))]
 
     @contextmanager
@@ -160,7 +158,12 @@ def open_adapters(runs: Mapping[str, RunDir], context: Context) -> ManyAdapters:
             model.set_adapter(inside, inference_mode=True)
             check_adapter(model, folder)
             check_template(loaded.tokenizer, about[name], run.path)
-            tuned[name] = Tuned(run.plan, tuple(about[name]["labels"]), inside)
+            tuned[name] = Tuned(
+                run.plan,
+                tuple(about[name]["labels"]),
+                bool(about[name].get("labels_listed", True)),
+                inside,
+            )
     return ManyAdapters(loaded.with_model(model.eval()), tuned)
 
 

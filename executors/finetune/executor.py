@@ -14,6 +14,7 @@ from advisor.files import write_json
 from advisor.texts import t
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context, Lack, Question, Reply, RunData
+from executors.finetune.asking import answered, lists_labels
 from executors.finetune.ladder import Rung
 from executors.finetune.proof import (
     check_adapter,
@@ -31,8 +32,6 @@ from executors.goals import for_goal
 from executors.hardware import number_format, peak_addressed_gib, peak_ram_gib
 from executors.models import Attention, LoadedModel, quiet_libraries
 from executors.permitted import learnable
-from executors.prompting.prompts import conversation
-from executors.prompting.system import replies
 from executors.rundir import RunDir
 
 ADAPTER = "adapter"
@@ -177,6 +176,7 @@ class FinetuneExecutor:
                 "stopped": trained.stopped,
                 "language": plan.language,
                 "labels": labels,
+                "labels_listed": lists_labels(labels),
                 "rows": len(train_rows.rows),
                 "left_out": train_rows.left_out,
                 "longest_row_tokens": train_rows.longest,
@@ -195,7 +195,9 @@ class FinetuneExecutor:
 
     def open(self, run: RunDir, context: Context) -> TunedSystem:
         """The tuned model, asked as it was trained."""
-        return TunedSystem(run.plan, _about(run)["labels"], self.generator(run, context))
+        about = _about(run)
+        listed = bool(about.get("labels_listed", True))  # runs of earlier versions listed all
+        return TunedSystem(run.plan, about["labels"], listed, self.generator(run, context))
 
     def generator(self, run: RunDir, context: Context) -> LocalGenerator:
         """The base model with the run's adapter, or the run's own model after full tuning.
@@ -225,14 +227,15 @@ class FinetuneExecutor:
 class TunedSystem:
     """Answers with what the tuned model learned; the prompt is the one it was trained on."""
 
-    def __init__(self, plan: Plan, labels: list[str], generator: LocalGenerator) -> None:
-        self._plan, self._labels, self._generator = plan, labels, generator
+    def __init__(
+        self, plan: Plan, labels: list[str], listed: bool, generator: LocalGenerator
+    ) -> None:
+        """Args: listed: see `lists_labels`."""
+        self._plan, self._labels, self._listed = plan, labels, listed
+        self._generator = generator
 
     def answer(self, questions: Sequence[Question], *, passages: int = 5) -> list[Reply]:
-        lang = self._plan.language
-        conversations = [conversation(q.text, q.kind, lang, labels=self._labels) for q in questions]
-        limit = int(self._plan.config["generate.max_new_tokens"])
-        return replies(questions, self._generator.complete(conversations, max_new_tokens=limit))
+        return answered(self._generator, questions, self._plan, self._labels, listed=self._listed)
 
     def close(self) -> None:
         self._generator.close()

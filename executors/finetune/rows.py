@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from executors.base import Message
+from executors.finetune.asking import asked, lists_labels
 from executors.models import Tokenizer
-from executors.prompting.prompts import conversation
 from executors.template import render_chat
 from knowledge.corpus.types import Example
 
@@ -77,16 +77,16 @@ def make_rows(
     in the middle of an answer.
 
     Args:
-        labels: the labels that the instruction names, the same in training, validation and use.
+        labels: all labels that are learned; see `lists_labels`.
         instructed: the task's instruction stands before the prompt; general rows have none.
     """
     rows: list[Row] = []
     left_out: dict[str, list[str]] = {}
     lengths: list[int] = []
     for example in examples:
-        turns = conversation(example.prompt, example.kind, lang, labels=labels)
-        asked = [turn for turn in turns if instructed or turn["role"] != "system"]
-        prompt, completion = _texts(asked, example.completion, tokenizer)
+        turns = asked(example.prompt, example.kind, lang, labels, listed=lists_labels(labels))
+        told = [turn for turn in turns if instructed or turn["role"] != "system"]
+        prompt, completion = _texts(told, example.completion, tokenizer)
         prompt_ids = _ids(tokenizer, prompt)
         completion_ids = _ids(tokenizer, completion or "")
         row = Row(
