@@ -3,8 +3,9 @@
 The starter model on casual → most polite pairs of keico_style, one training per share of replay,
 everything else the same: the general probe before and after with intervals, the light it gets,
 and chrF on fields of life that were held out. `python -m bench forgetting [--shares=0,0.1]
-[--pairs=220] [--epochs=3]`: a quarter of an hour on one free core. The data set is read from
-`../shared/data` and never enters the product.
+[--pairs=220] [--epochs=3] [--resume]`: a quarter of an hour on one free core; `--resume` takes up
+the trainings that an earlier call has finished. The data set is read from `../shared/data` and
+never enters the product.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def main() -> None:
     words = dict(word.lstrip("-").split("=", 1) for word in sys.argv[1:] if "=" in word)
     shares = [float(share) for share in words.get("shares", "0,0.1").split(",")]
     pairs, epochs = int(words.get("pairs", 220)), float(words.get("epochs", 3))
-    shutil.rmtree(WORK, ignore_errors=True)
+    if "--resume" not in sys.argv:
+        shutil.rmtree(WORK, ignore_errors=True)
     data = write_pairs(WORK / "data", pairs)
     runs = {f"{share:g}": tuned(data, share, epochs) for share in shares}
     figures = {
@@ -43,7 +45,7 @@ def main() -> None:
 
 
 def write_pairs(folder: Path, n: int) -> Path:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     lines = (SHARED / "keico_style" / "rewrite_pairs.jsonl").read_text(encoding="utf-8")
     rows = [row for row in map(json.loads, lines.splitlines()) if _is_casual_to_polite(row)]
     random.Random(0).shuffle(rows)
@@ -62,6 +64,9 @@ def write_pairs(folder: Path, n: int) -> Path:
 def tuned(data: Path, share: float, epochs: float) -> Path:
     """One run of the product itself, from plan to answers."""
     folder = WORK / f"replay-{share:g}"
+    if (folder / "run" / "report.json").is_file():
+        return folder / "run"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     sets = {
         "goal": "style_or_tone",

@@ -45,15 +45,16 @@ def handbook_ja() -> Record:
         "data.validation_share": 0.08,
         "rag.chunk_tokens": 150,
         "rag.top_k": 3,
-        "finetune.epochs": 3,
-        "generate.max_new_tokens": 64,
+        "finetune.epochs": 2,
+        "prompting.shots": 4,
+        "generate.max_new_tokens": 48,
     }
     roads: Roads = {
         "nearest": ("prompting", NEAREST),
         "rag": ("rag", {}),
         "written": ("rag", WRITTEN),
         "lora": ("lora", {}),
-        "hybrid": ("hybrid", {**WRITTEN, "finetune.max_steps": 64}),
+        "hybrid": ("hybrid", {**WRITTEN, "finetune.max_steps": 40}),
     }
     found = compared("handbook_ja", data, roads, sets)
     return found | {"drafted_pairs": sum(1 for _ in DRAFTED.open(encoding="utf-8"))}
@@ -127,7 +128,7 @@ def bitext_support() -> Record:
         "prompting.shots": 2,
         "rag.top_k": 2,
         "rag.abstain": False,
-        "generate.max_new_tokens": 128,
+        "generate.max_new_tokens": 96,
     }
     roads: Roads = {
         "nearest": ("prompting", NEAREST),
@@ -141,7 +142,7 @@ def banking77() -> Record:
     """77 intents from ten examples each: a language model tuned, and a small classifier."""
     data = _folder("banking77")
     _write(data / "rows.jsonl", banking_rows())
-    sets = {"language": "en", "goal": "classification", "finetune.epochs": 3}
+    sets = {"language": "en", "goal": "classification", "finetune.epochs": 2}
     roads: Roads = {
         "nearest": ("prompting", NEAREST),
         "encoder": ("encoder", {}),
