@@ -17,7 +17,7 @@ test questions."""
 TONE_TESTED, TONE_LEARNED = 150, 400
 SUPPORT_TESTED, SUPPORT_LEARNED = 1, 15
 """Requests of each of 22 intents."""
-BANKING_TESTED = 2
+BANKING_TESTED = 1
 """Test texts of each of 77 intents."""
 
 

@@ -29,8 +29,8 @@ from bench.verdict_data import (
 
 WORK = Path("runs") / "bench-verdicts"
 Record = dict[str, Any]
-COMMON = {"model": "starter", "finetune.general_probe": "off"}
-"""What a tuning costs elsewhere has a bench of its own: forgetting."""
+COMMON = {"model": "starter", "finetune.general_probe": "off", "prompting.search_calls": 0}
+"""What a tuning costs elsewhere and what a search of prompts brings have benches of their own."""
 NEAREST = {"prompting.choice": "nearest"}
 WRITTEN = {"rag.answer": "generate"}
 Roads = Mapping[str, tuple[str, Mapping[str, Any]]]
@@ -148,7 +148,8 @@ def banking77() -> Record:
         "encoder": ("encoder", {}),
         "lora": ("lora", {}),
     }
-    return compared("banking77", data, roads, sets)
+    # Closed-book would be the prompt without examples: on a CPU as long as all the rest.
+    return compared("banking77", data, roads, sets, diagnostics=False)
 
 
 def twelve() -> Record:
@@ -167,7 +168,9 @@ SETS: dict[str, Callable[[], Record]] = {
 }
 
 
-def compared(name: str, data: Path, roads: Roads, sets: Mapping[str, Any]) -> Record:
+def compared(
+    name: str, data: Path, roads: Roads, sets: Mapping[str, Any], *, diagnostics: bool = True
+) -> Record:
     """Plan each road, compare them, and keep what the report says about them."""
     folder = WORK / name
     plans = []
@@ -178,7 +181,8 @@ def compared(name: str, data: Path, roads: Roads, sets: Mapping[str, Any]) -> Re
         flags = [flag for key, value in settings.items() for flag in ("--set", f"{key}={value}")]
         okakae("plan", *flags, "--option", option, "--out", str(plan))
         plans.append(str(plan))
-    okakae("compare", *plans, "--run", str(folder / "run"))
+    quick = () if diagnostics else ("--no-diagnostics",)
+    okakae("compare", *plans, "--run", str(folder / "run"), *quick)
     report = json.loads((folder / "run" / "report.json").read_text(encoding="utf-8"))
     kept = ("name", "n", "metrics", "against_best", "lost_because", "seconds_per_answer")
     more = ("answers", "actual", "by_kind")

@@ -83,7 +83,8 @@ def split(
             or part_of.get(key)
             or _place(f"{seed}/{key}", shares, first_parts[stratum])
         )
-        if any(part_of[leader] != part for leader in leaders):
+        joins_marked = example.part is None and part in marked
+        if joins_marked or any(part_of[leader] != part for leader in leaders):
             placed[None].append(at)
             continue
         if key not in part_of:

@@ -196,14 +196,16 @@ def test_who_marked_test_rows_keeps_that_test_and_learns_from_the_same_documents
 
 def test_a_row_that_repeats_a_marked_test_row_is_left_out_wherever_it_stands() -> None:
     question = "出張の日当はいくらですか"
+    lone = Example("lone", "labelled", question, "出張", "labels.jsonl", "1", label="出張")
     rows = [
+        lone,
         marked("before", question + "？", None),
         marked("marked-train", question, "train"),
         marked("test", question, "test"),
         marked("other", "健康診断は年に何回ありますか", "train"),
     ]
     made = split(rows)
-    assert {e.id for e in made.left_out} == {"before", "marked-train"}
+    assert {e.id for e in made.left_out} == {"lone", "before", "marked-train"}
     assert [e.id for e in made.test] == ["test"]
     assert [e.id for e in made.train] == ["other"]
 
