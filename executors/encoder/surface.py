@@ -55,6 +55,7 @@ class Surface:
         import numpy as np
         from safetensors.numpy import save_file
 
+        folder.mkdir(parents=True, exist_ok=True)
         numbers = {"rarity": self.rarity, "directions": np.ascontiguousarray(self.directions)}
         save_file(numbers, folder / NUMBERS)
         write_json(folder / ABOUT, {"schema_version": 1, "runs": list(self.runs)})

@@ -94,6 +94,31 @@ def test_plan_apply_use_with_japanese_labels(
     assert "経理" in CliRunner().invoke(main, words).output
 
 
+def test_tones_are_learned_by_their_endings_and_used_so(
+    tmp_path: Path, encoder: Path, session: Session
+) -> None:
+    ends = {
+        "くだけた": ("だよね", "してよ", "かな"),
+        "丁寧": ("でございます", "いただけますか", "存じます"),
+    }
+    rows = [
+        {"text": f"{thing}{word}" * 40 + end, "label": label, "group": f"{thing}{word}"}
+        for thing in OBJECTS
+        for word in ("の件", "の場所", "の返却", "の申請")
+        for label, several in ends.items()
+        for end in several
+    ]
+    data = tmp_path / "company"
+    data.mkdir()
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (data / "labels.jsonl").write_text("".join(lines), encoding="utf-8")
+    run = finished(made_plan(data, encoder, "encoder.tune=no"), session, tmp_path / "run")
+    about = facts(run)
+    assert about["surface_weight"] > 0 and about["surface_factor"] > 0
+    words = ["use", str(run.path), "会議室の鍵を拝借したく存じます", "--no-input"]
+    assert "丁寧" in CliRunner().invoke(main, words).output
+
+
 def test_the_same_plan_gives_the_same_head(tmp_path: Path, encoder: Path, session: Session) -> None:
     path = made_plan(write_labels(tmp_path / "company"), encoder, "encoder.tune=no")
     digests = [finished(path, session, tmp_path / name).manifest.artifacts for name in "ab"]

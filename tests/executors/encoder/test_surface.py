@@ -59,9 +59,10 @@ def test_classes_that_do_not_show_in_the_characters_are_left_to_the_embedder() -
 def test_what_is_stored_gives_the_same_vectors(tmp_path: Path) -> None:
     surface = fit_surface(TEXTS)
     assert surface is not None
-    surface.save(tmp_path)
+    folder = tmp_path / "run" / "artifacts"
+    surface.save(folder)
     asked = [*TEXTS, "見たことのない文", ""]
-    np.testing.assert_array_equal(load_surface(tmp_path).vectors(asked), surface.vectors(asked))
+    np.testing.assert_array_equal(load_surface(folder).vectors(asked), surface.vectors(asked))
     again = fit_surface(TEXTS)
     assert again is not None
     np.testing.assert_array_equal(again.vectors(TEXTS), surface.vectors(TEXTS))
