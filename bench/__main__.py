@@ -15,7 +15,7 @@ ALL = (
     "retrieval_choices",
     "roads",
     "prompt_search",
-    "hybrid",
+    "verdicts",
     "evidence",
     "coding",
     "estimate_speed",

@@ -11,12 +11,19 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.machine import save
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+Roads = Mapping[str, tuple[str, Mapping[str, Any]]]
+KEPT = (
+    *("name", "n", "metrics", "by_kind", "against_best", "lost_because"),
+    *("seconds_per_answer", "answers", "actual"),
+)
+"""What a result file holds of each road of a report."""
 OKAKAE = str(Path(sys.executable).parent / "okakae")
 TONE_PAIRS = 600
 MIN_SIMILARITY = 0.2
@@ -35,7 +42,8 @@ def handbook(work: Path) -> dict[str, Any]:
         "data.validation_share": 0.1,
         "model": "starter",
     }
-    return compare(work / "handbook-run", ("prompting", "rag", "qlora"), sets)
+    roads = {option: (option, {}) for option in ("prompting", "rag", "qlora")}
+    return compare(work / "handbook-run", roads, sets)
 
 
 def tone(work: Path) -> dict[str, Any]:
@@ -50,7 +58,8 @@ def tone(work: Path) -> dict[str, Any]:
         "finetune.epochs": 2,
         "model": "starter",
     }
-    return compare(work / "tone-run", ("prompting", "qlora"), sets)
+    roads = {option: (option, {}) for option in ("prompting", "qlora")}
+    return compare(work / "tone-run", roads, sets)
 
 
 def write_tone(data: Path) -> None:
@@ -76,31 +85,30 @@ def _is_casual_to_polite(row: dict[str, Any]) -> bool:
     return similar and str(row.get("from_level")) == "4" and str(row.get("to_level")) == "1"
 
 
-def compare(run: Path, roads: tuple[str, ...], sets: dict[str, Any]) -> dict[str, Any]:
-    """Plan each road, compare them, and keep what the report says about them."""
-    flags = [flag for key, value in sets.items() for flag in ("--set", f"{key}={value}")]
+def compare(
+    folder: Path, roads: Roads, sets: Mapping[str, Any], *, diagnostics: bool = True
+) -> dict[str, Any]:
+    """Plan each road, compare them, and keep what the report says about them.
+
+    Args:
+        folder: gets the plans, and the comparison in `run`.
+        roads: by label, the option and the settings of that road alone.
+    """
     plans = []
-    for road in roads:
-        plan = run / "plans" / f"{road}.json"
+    for label, (option, own) in roads.items():
+        plan = folder / "plans" / f"{label}.json"
         plan.parent.mkdir(parents=True, exist_ok=True)
-        okakae("plan", *flags, "--option", road, "--out", str(plan))
+        settings = {**sets, **own}
+        flags = [flag for key, value in settings.items() for flag in ("--set", f"{key}={value}")]
+        okakae("plan", *flags, "--option", option, "--out", str(plan))
         plans.append(str(plan))
-    okakae("compare", *plans, "--run", str(run))
-    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    quick = () if diagnostics else ("--no-diagnostics",)
+    okakae("compare", *plans, "--run", str(folder / "run"), *quick)
+    report = json.loads((folder / "run" / "report.json").read_text(encoding="utf-8"))
+    recommended = ("recommendation_before", "recommendation_after", "recommendation_update")
     return {
-        "verdict": report["verdict"],
-        "roads": [
-            {
-                "name": road["name"],
-                "n": road["n"],
-                "metrics": road["metrics"],
-                "by_kind": road["by_kind"],
-                "against_best": road["against_best"],
-                "seconds_per_answer": road["seconds_per_answer"],
-                "actual": road["actual"],
-            }
-            for road in report["roads"]
-        ],
+        **{key: report.get(key) for key in ("verdict", *recommended, "diagnostics")},
+        "roads": [{key: road.get(key) for key in KEPT} for road in report["roads"]],
     }
 
 

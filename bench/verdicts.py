@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import RESULTS, save
-from bench.roads import okakae
+from bench.roads import Roads, compare
 from bench.verdict_data import (
     DRAFTED,
     banking_rows,
@@ -33,7 +33,6 @@ COMMON = {"model": "starter", "finetune.general_probe": "off", "prompting.search
 """What a tuning costs elsewhere and what a search of prompts brings have benches of their own."""
 NEAREST = {"prompting.choice": "nearest"}
 WRITTEN = {"rag.answer": "generate"}
-Roads = Mapping[str, tuple[str, Mapping[str, Any]]]
 
 
 def handbook_ja() -> Record:
@@ -171,29 +170,11 @@ SETS: dict[str, Callable[[], Record]] = {
 def compared(
     name: str, data: Path, roads: Roads, sets: Mapping[str, Any], *, diagnostics: bool = True
 ) -> Record:
-    """Plan each road, compare them, and keep what the report says about them."""
-    folder = WORK / name
-    plans = []
-    for label, (option, own) in roads.items():
-        plan = folder / "plans" / f"{label}.json"
-        plan.parent.mkdir(parents=True, exist_ok=True)
-        settings = {**COMMON, **sets, **own, "data.path": data}
-        flags = [flag for key, value in settings.items() for flag in ("--set", f"{key}={value}")]
-        okakae("plan", *flags, "--option", option, "--out", str(plan))
-        plans.append(str(plan))
-    quick = () if diagnostics else ("--no-diagnostics",)
-    okakae("compare", *plans, "--run", str(folder / "run"), *quick)
-    report = json.loads((folder / "run" / "report.json").read_text(encoding="utf-8"))
-    kept = ("name", "n", "metrics", "against_best", "lost_because", "seconds_per_answer")
-    more = ("answers", "actual", "by_kind")
-    return {
-        "verdict": report["verdict"],
-        "recommendation_before": report["recommendation_before"],
-        "recommendation_after": report["recommendation_after"],
-        "recommendation_update": report.get("recommendation_update"),
-        "diagnostics": report.get("diagnostics"),
-        "settings": dict(sets) | {label: dict(own) for label, (_, own) in roads.items()},
-        "roads": [{key: road.get(key) for key in (*kept, *more)} for road in report["roads"]],
+    """The comparison, with the settings that it was made under."""
+    asked = {**COMMON, **sets, "data.path": data}
+    found = compare(WORK / name, roads, asked, diagnostics=diagnostics)
+    return found | {
+        "settings": dict(sets) | {label: dict(own) for label, (_, own) in roads.items()}
     }
 
 

@@ -23,8 +23,8 @@ from advisor.errors import (
 from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
+from executors.answering import batch_for
 from executors.base import Context, Rehearses, RunData
-from executors.compare.roads import batch_for
 from executors.evaluate.heldout import ask, read_answers
 from executors.evaluate.latency import time_alone
 from executors.generator import sharing_models

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from executors.answering import quotes
 from executors.compare.diagnostics import (
     NOTHING_DIAGNOSED,
     Diagnosed,
     DiagnosticName,
 )
-from executors.compare.roads import Road, quotes
+from executors.compare.roads import Road
 from executors.evaluate.heldout import Scored
 from executors.evaluate.normalise import bare
 

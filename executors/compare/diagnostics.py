@@ -19,8 +19,9 @@ from advisor.errors import LimitError, OkakaeError
 from advisor.files import write_json
 from advisor.session import Session
 from advisor.types import Plan
+from executors.answering import asks_model, batch_for, quotes
 from executors.base import Context, Generator, RunData, System
-from executors.compare.roads import Road, asks_model, batch_for, quotes
+from executors.compare.roads import Road
 from executors.evaluate.heldout import Scored, ask, cluster, scored
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.generator import generator_lacks, open_generator

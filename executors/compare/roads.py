@@ -8,7 +8,8 @@ from pathlib import Path
 
 from advisor.errors import RunError
 from advisor.types import Plan
-from executors.evaluate.heldout import BATCH, Scored, scored
+from executors.answering import quotes
+from executors.evaluate.heldout import Scored, scored
 from executors.evaluate.statistics import Interval, mean_interval
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
@@ -109,22 +110,3 @@ def finished_roads(names: Iterable[str], folder: Path) -> set[str]:
         for name, run in runs.items()
         if run.manifest_path.is_file() and run.manifest.status == "done"
     }
-
-
-def asks_model(plan: Plan) -> bool:
-    """Whether a language model writes the road's answers."""
-    return plan.executor in ("prompting", "finetune", "rag", "hybrid") and not quotes(plan)
-
-
-def quotes(plan: Plan) -> bool:
-    """Whether the road's answers are quoted from passages."""
-    return plan.executor == "rag" and plan.config.get("rag.answer", "extractive") == "extractive"
-
-
-def batch_for(plan: Plan) -> int:
-    """How many questions a road is asked together: each answer is on disk before the next begins.
-
-    A model in this process writes several at once, which is as fast as writing one; a server and
-    passages that are quoted answer one after the other.
-    """
-    return BATCH if asks_model(plan) and not plan.config.get("endpoint.url") else 1

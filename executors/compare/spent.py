@@ -10,7 +10,8 @@ from advisor.estimate.money import added, api_jpy, electricity_jpy, times
 from advisor.estimate.year import DEFAULT_TRAFFIC
 from advisor.hosts import is_this_machine
 from advisor.types import Estimate, Plan
-from executors.compare.roads import Road, quotes
+from executors.answering import quotes
+from executors.compare.roads import Road
 from executors.evaluate.heldout import ANSWERS, read_answers
 from executors.prompting.searched import search_answers
 from executors.rundir import RunDir

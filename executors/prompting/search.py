@@ -19,8 +19,8 @@ from advisor.errors import UsageError
 from advisor.estimate.searching import LEAST_QUESTIONS
 from advisor.files import write_json
 from advisor.types import Plan
+from executors.answering import batch_for
 from executors.base import Context, Generator, RunData
-from executors.compare.roads import batch_for
 from executors.evaluate.heldout import Scored, ask, cluster, scored
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.goals import for_goal

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from executors.answering import asks_model
+from executors.answering import quotes as is_quoted
 from executors.compare.diagnostics import FOLDER, NAMES, Diagnosed, DiagnosticName
-from executors.compare.roads import Road, asks_model
-from executors.compare.roads import quotes as is_quoted
+from executors.compare.roads import Road
 from executors.evaluate.heldout import ANSWERS
 from executors.evaluate.statistics import Interval
 

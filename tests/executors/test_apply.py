@@ -83,7 +83,7 @@ def test_an_interrupted_run_says_so_and_goes_on(
         asked.extend(q.id for q in questions)
         return whole(self, questions, passages=passages)
 
-    monkeypatch.setattr("executors.compare.roads.BATCH", 2)
+    monkeypatch.setattr("executors.answering.BATCH", 2)
     monkeypatch.setattr(PromptingSystem, "answer", once)
     checked, _ = check_plan(planned, session)
     path = planned.parent / "run"
