@@ -3,6 +3,11 @@
 TRL's head works in fp32 tiles over every position when there is no Triton device. On a CPU this
 one computes the same per-token values at answer positions only, in the model's own dtype, and
 needs chunk x vocabulary of memory whatever the batch. CUDA keeps TRL's kernels.
+
+A product with the vocabulary is fast for many tokens at once, since it reads all of the weight;
+the softmax is fast for few, whose scores in fp32 stay in the cache. So chunks are multiplied whole
+and go through the softmax in blocks, all of them in the same memory: fresh pages for every
+intermediate result cost more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     import torch
 
 CHUNK_TOKENS = 128
+BLOCK_TOKENS = 8
+"""Of 262k scores these are 8 MiB in fp32."""
 # Families whose logits are scaled or routed in their own way keep TRL's head, which knows them.
 UNUSUAL = ("logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 
@@ -36,16 +43,19 @@ def _log_prob_function() -> Any:
             log_probs = torch.empty(len(labels), dtype=torch.float32)
             top1 = torch.empty(len(labels), dtype=torch.bool)
             unit = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+            spare = _spare(weight)
             for at in range(0, len(labels), CHUNK_TOKENS):
                 rows = slice(at, at + CHUNK_TOKENS)
-                scores = _scores(hidden[rows], weight, softcap)
-                chosen = scores.gather(1, labels[rows, None]).squeeze(1)
-                log_probs[rows] = chosen - scores.logsumexp(1)
-                top1[rows] = scores.argmax(1) == labels[rows]
+                chunk = hidden[rows] @ weight.T
+                parts = (chunk, labels[rows], log_probs[rows], top1[rows])
+                for block, label, log_prob, best in zip(
+                    *(part.split(BLOCK_TOKENS) for part in parts), strict=True
+                ):
+                    found, first = _softmax(block, label, softcap, spare, unit is not None)
+                    log_prob.copy_(found)
+                    best.copy_(first == label)
                 if unit is not None:
-                    unit[rows] = (
-                        _unit_gradient(scores, labels[rows], softcap, hidden.dtype) @ weight
-                    )
+                    unit[rows] = chunk @ weight
             if needs_grad:
                 ctx.softcap = softcap
                 ctx.save_for_backward(hidden, weight, labels, unit)
@@ -59,10 +69,13 @@ def _log_prob_function() -> Any:
             to_weight = None
             if ctx.needs_input_grad[1]:
                 to_weight = torch.zeros_like(weight, dtype=torch.float32)
+                spare = _spare(weight)
                 for at in range(0, len(labels), CHUNK_TOKENS):
                     rows = slice(at, at + CHUNK_TOKENS)
-                    scores = _scores(hidden[rows], weight, ctx.softcap)
-                    step = _unit_gradient(scores, labels[rows], ctx.softcap, hidden.dtype)
+                    step = hidden[rows] @ weight.T
+                    parts = (part.split(BLOCK_TOKENS) for part in (step, labels[rows]))
+                    for block, label in zip(*parts, strict=True):
+                        _softmax(block, label, ctx.softcap, spare, True)
                     step *= grad[rows, None].to(step.dtype)
                     to_weight += step.T @ hidden[rows]
                 to_weight = to_weight.to(weight.dtype)
@@ -71,21 +84,41 @@ def _log_prob_function() -> Any:
     return AnswerLogProb
 
 
-def _scores(hidden: torch.Tensor, weight: torch.Tensor, softcap: float | None) -> torch.Tensor:
-    scores = (hidden @ weight.T).float()
-    return scores if softcap is None else (scores / softcap).tanh_().mul_(softcap)
+def _spare(weight: torch.Tensor) -> torch.Tensor:
+    """Memory for the scores of one block in fp32: tokens x vocabulary."""
+    import torch
+
+    return weight.new_empty(BLOCK_TOKENS, len(weight), dtype=torch.float32)
 
 
-def _unit_gradient(
-    scores: torch.Tensor, labels: torch.Tensor, softcap: float | None, dtype: torch.dtype
-) -> torch.Tensor:
-    """D log p(label) / d logits: one-hot minus softmax, through the soft cap. Spends `scores`."""
-    slope = None if softcap is None else 1 - (scores / softcap).square_()
-    gradient = scores.softmax(1).neg_()
-    gradient[range(len(labels)), labels] += 1
-    if slope is not None:
-        gradient *= slope
-    return gradient.to(dtype)
+def _softmax(
+    block: torch.Tensor,
+    labels: torch.Tensor,
+    softcap: float | None,
+    spare: torch.Tensor,
+    gradient: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability of each label, and the likeliest class of each token.
+
+    Args:
+        block: tokens x vocabulary, hidden @ weight.T; with `gradient` it becomes
+            d log p(label) / d (hidden @ weight.T): one-hot minus softmax, through the soft cap.
+        spare: what `_spare` gave; it is written over.
+    """
+    scores = spare[: len(block)].copy_(block)
+    slope = None
+    if softcap is not None:
+        scores.div_(softcap).tanh_()
+        slope = 1 - scores.square()
+        scores.mul_(softcap)
+    best = scores.argmax(1)
+    chosen, largest = (scores.gather(1, of[:, None]) for of in (labels, best))
+    total = scores.sub_(largest).exp_().sum(1, keepdim=True)
+    if gradient:
+        scores.mul_(-1 / total)
+        scores[range(len(labels)), labels] += 1
+        block.copy_(scores if slope is None else scores.mul_(slope))
+    return (chosen - largest - total.log()).squeeze(1), best
 
 
 def add_answer_head(model: Any) -> bool:

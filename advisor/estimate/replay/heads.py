@@ -101,59 +101,48 @@ def _answers(model: Model, x: Tensor, *, places: int) -> Tensor:
 
 
 def answers_on_cpu(model: Model, x: Tensor) -> tuple[Tensor, object]:
-    """executors/finetune/answer_head.py: chunks of scores, the gradient made on the way."""
+    """executors/finetune/answer_head.py: chunks of scores, turned into gradients in their place."""
     tape, setup = model.tape, model.setup
     weight = head_weight(model)
     d, one = model.width("answers:d"), model.width("answers:one")
     hidden = op.to(tape, _answers(model, x, places=2), weight.bytes)
-    chunk = model.width("chunk:vocab")
+    chunk, block = model.width("chunk:vocab"), model.width("chunk:block")
     hidden_bytes, trained, softcap = hidden.bytes, weight.trained, setup.family.softcap
     needs = op.needs(hidden) or trained
 
-    def scores() -> Tensor:
-        """The product under autocast, as floats; a table in fp32 is cast for every chunk."""
-        table = tape.new(weight.width, HALF) if weight.bytes == SINGLE else None
-        half = tape.new(chunk, HALF)
-        del table
-        result = tape.new(chunk, SINGLE)
-        del half
-        return tape.new(chunk, SINGLE) if softcap else result
-
-    def unit(_scores: Tensor) -> Tensor:
-        slope = None
+    def softmax() -> None:
+        """Beside the block that is written over, a soft cap's slope; the rest is a value a row."""
         if softcap:
-            share = tape.new(chunk, SINGLE)
-            slope = tape.new(chunk, SINGLE)
-            del share
-        gradient = op.to(tape, tape.new(chunk, SINGLE), hidden_bytes)
-        del slope
-        return gradient
+            share = tape.new(block, SINGLE)
+            slope = tape.new(block, SINGLE)
+            del share, slope
 
     def back(_saved: Any, _grad: Tensor) -> Any:
         to_hidden = tape.new(d, hidden_bytes)
         to_weight = None
         if trained:
             to_weight = tape.new(weight.width, SINGLE)
-            half = None if hidden_bytes == SINGLE else tape.new(chunk, HALF)
-            values = tape.new(chunk, SINGLE)
-            del half
-            step = unit(values)
+            spare, step = tape.new(block, SINGLE), tape.new(chunk, hidden_bytes)
+            softmax()
             product = tape.new(weight.width, hidden_bytes)
-            del product, step, values
+            del product, step, spare
             to_weight = op.to(tape, to_weight, weight.bytes)
         return (to_hidden, to_weight)
 
     result = tape.new(one, SINGLE + 1)
     gradient = tape.new(d, hidden_bytes) if needs and tape.grad_enabled else None
+    spare = tape.new(block, SINGLE)
     # The chunk before is held until the scores of the next are there, and autocast keeps the
-    # half-precision table that the first chunk's gradient was made with.
-    before = tape.new(model.width("chunk:before"), SINGLE)
+    # half-precision table that the first chunk's gradient was made with; for the scores, which
+    # meet the table transposed, it is cast for every chunk.
+    before = tape.new(model.width("chunk:before"), HALF)
     kept = gradient is not None and weight.bytes == SINGLE
     table = tape.new(model.width("table:before"), HALF) if kept else None
-    values = scores()
-    del before
-    step = unit(values) if gradient is not None else None
-    narrow = (tape.new(model.width("table:first"), HALF), tape.new(chunk, HALF)) if kept else None
-    del values, step, table, narrow
+    cast = tape.new(weight.width, HALF) if weight.bytes == SINGLE else None
+    scores = tape.new(chunk, HALF)
+    del cast, before
+    softmax()
+    first = tape.new(model.width("table:first"), HALF) if kept else None
+    del scores, table, first, spare
     node = tape.node(back, (hidden, weight), (hidden, weight, gradient))
     return tape.new(one, SINGLE * 2, node), result

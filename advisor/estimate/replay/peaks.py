@@ -15,7 +15,7 @@ from advisor.estimate.shapes import Shapes
 # trl/kernels/chunked_logprob.py 1.16: tokens and vocabulary entries of a tile.
 TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
 # executors/finetune/answer_head.py
-CPU_CHUNK_TOKENS = 128
+CPU_CHUNK_TOKENS, CPU_BLOCK_TOKENS = 128, 8
 LOSS = ("vocab", "tile", "chunk", "table", "answers")
 
 
@@ -79,6 +79,7 @@ def sizes(shapes: Shapes, settings: EstimateSettings) -> Mapping[str, float]:
         "tile:table": min(shapes.vocab, TILE_VOCABULARY) * d,
         "tile:two tables": min(shapes.vocab, 2 * TILE_VOCABULARY) * d,
         "chunk:vocab": chunk,
+        "chunk:block": CPU_BLOCK_TOKENS * shapes.vocab,
         "w:embed": shapes.vocab * d,
         "w:head": shapes.vocab * d,
         "w:head.bias": shapes.vocab,
