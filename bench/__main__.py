@@ -34,6 +34,7 @@ ALL = (
     "redteam",
     "whole_corpus",
     "rag_peers",
+    "tuning_peers",
     "rag_growth",
     "silent_faults",
     "resume",
