@@ -49,8 +49,12 @@ def compare(
 
     if bool(plans) == bool(answers):
         raise UsageError("compare-needs-plans-or-answers")
+    if resume and folder is None:
+        raise UsageError("resume-needs-run")
     target = folder or new_run_path("compare")
     if not resume:
+        if (target / "roads").exists() or (target / "compare.json").exists():
+            raise UsageError("run-exists", where=str(target), path=str(target))
         check_writable(target / "compare.json")
     recommendation: dict[str, Any] | None = None
     named: list[str | Path] = ["--answers", answers] if answers else list(plans)

@@ -25,6 +25,8 @@ WAYS: tuple[Mapping[str, Scalar], ...] = (
 
 AROUND = ("limits.", "judge.")
 """Settings of a whole comparison, which change nothing that a road does."""
+KEPT = ("confidential", "traffic_per_day")
+"""Answers that a run takes from its plan: what may be sent away, and how many answers a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def planned(
     return path, made
 
 
-def _work(plan: Plan) -> dict[str, object]:
+def _work(plan: Plan) -> list[object]:
     """What decides the outcome; a limit that was reached may be raised to go on."""
-    return {key: value for key, value in plan.config.items() if not key.startswith(AROUND)}
+    config = {key: value for key, value in plan.config.items() if not key.startswith(AROUND)}
+    return [plan.goal, plan.language, plan.place, config, [plan.answers.get(a) for a in KEPT]]

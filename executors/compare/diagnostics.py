@@ -21,6 +21,7 @@ from advisor.session import Session
 from advisor.types import Plan
 from executors.answering import asks_model, batch_for, quotes
 from executors.base import Context, Generator, RunData, System
+from executors.compare.breaking import told_as_failure
 from executors.compare.roads import Road
 from executors.evaluate.heldout import Scored, ask, cluster, scored
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
@@ -130,7 +131,8 @@ def diagnose(
     for one in wanted:
         session.say("compare.diagnostic", name=session.t(f"diagnostic.{one.name}"))
         try:
-            found[one.name] = _run(one, data, folder, session, generators, check)
+            with told_as_failure(folder / FOLDER / one.name):
+                found[one.name] = _run(one, data, folder, session, generators, check)
         except LimitError:
             raise
         except OkakaeError as error:
@@ -156,6 +158,7 @@ def _run(
         "name": one.name,
         "plan_seal": one.plan.seal,
         "questions": _digest(one.examples),
+        "n": len(one.examples),
     }
     if not (path / ABOUT).is_file() or json.loads((path / ABOUT).read_text("utf-8")) != about:
         shutil.rmtree(path, ignore_errors=True)
@@ -198,8 +201,11 @@ def read_diagnosed(folder: Path, test: Sequence[Example]) -> Diagnosed:
     found: dict[str, Diagnostic] = {}
     for name in NAMES:
         path = folder / FOLDER / name
-        results = tuple(scored(test, path)) if (path / ABOUT).is_file() else ()
-        if results:
+        if not (path / ABOUT).is_file():
+            continue
+        about = json.loads((path / ABOUT).read_text("utf-8"))
+        results = tuple(scored(test, path))
+        if len(results) >= about.get("n", 1):  # comparisons of earlier versions did not count
             found[name] = Diagnostic(name, results)
     return Diagnosed(found)
 

@@ -21,6 +21,7 @@ from advisor.session import Session
 from advisor.types import Plan
 from executors.apply import Checked, apply
 from executors.base import Context, RunData
+from executors.compare.breaking import told_as_failure
 from executors.finetune.executor import tuning_method
 from executors.finetune.schedule import least_rows
 from executors.goals import for_goal
@@ -133,7 +134,8 @@ def train_pilots(
             session.say("pilot.training", road=road, n=len(part), of=pilot.examples)
             begin(pilot.entry.plan, path, len(part) / pilot.examples)
             try:
-                _train(pilot, part, folder, data, session)
+                with told_as_failure(path):
+                    _train(pilot, part, folder, data, session)
             except LimitError:
                 raise
             except OkakaeError as error:

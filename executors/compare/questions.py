@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.errors import Fault, RunError, UsageError
 from advisor.session import Session
@@ -56,7 +56,9 @@ def freeze(checked: Sequence[Checked], session: Session, *, drop_leaks: bool = F
         if not (drop_leaks or _agreed(len(leaks), session)):
             raise RunError("test-in-training", faults=_told(leaks), n=len(leaks))
         dropped = {example.id for example, _ in leaks}
-        test = [example for example in test if example.id not in dropped]
+        kept = tuple(example for example in data.split.test if example.id not in dropped)
+        data = replace(data, split=replace(data.split, test=kept))
+        test = heldout(data.split, checked[0].plan)
         session.say("compare.leaks-dropped", n=len(leaks), left=len(test))
     if not any(example.answerable for example in test):
         raise RunError("no-answerable-questions", where=str(checked[0].data_root), n=len(test))

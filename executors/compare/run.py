@@ -15,16 +15,25 @@ from advisor.files import write_json
 from advisor.render_plan import span
 from advisor.session import Session
 from advisor.types import Estimate, Scalar
-from executors.apply import ONCE, Asking, Checked, apply, check_plan, load_data
+from executors.apply import ONCE, Asking, Checked, apply, load_data
 from executors.base import RunData
+from executors.compare.breaking import told_as_failure
 from executors.compare.budget import Budget
-from executors.compare.diagnostics import NOTHING_DIAGNOSED, Diagnosed, diagnose, wanted_diagnostics
+from executors.compare.checked import check_plans
+from executors.compare.diagnostics import (
+    NOTHING_DIAGNOSED,
+    Diagnosed,
+    diagnose,
+    read_diagnosed,
+    wanted_diagnostics,
+)
 from executors.compare.forecast import Forecast, Sight, forecast, sight
+from executors.compare.judging import FOLDER as JUDGED
 from executors.compare.judging import Judge, ask_judge, judge_calls, judge_plan, open_judge
 from executors.compare.pilot import planned_pilots, train_pilots
 from executors.compare.piloted import Piloted, conclude, pilot_document
 from executors.compare.questions import Frozen, freeze
-from executors.compare.roads import Road, finished_roads, road, road_names
+from executors.compare.roads import Road, finished_roads, road
 from executors.compare.verdict import TOO_FEW, Verdict, judge
 from executors.generator import forget_models, sharing_models
 from executors.prompting.search import planned_calls
@@ -33,6 +42,8 @@ from knowledge.corpus.types import Example
 
 TRAINS = ("finetune", "encoder", "hybrid")
 """Executors whose training wants the memory to itself."""
+REFUSES = ("run-exists", "run-locked", "resume-other-plan")
+"""Errors of the call, not of the road that meets them first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +112,15 @@ def compare(
 
     Raises:
         Forbidden, MachineError: the judge may not or cannot be asked.
-        UsageError: the plans do not hold out the same questions.
+        UsageError: the plans do not hold out the same questions, or another process is comparing
+            in this folder.
+        MachineError: none of the plans can be carried out here.
         RunError: no road finished, or the questions prove nothing (see `freeze`).
         LimitError: a limit of hours, yen or calls was reached before any road finished; where
             some did, `Comparison.limit` holds it. `resume` goes on from there.
     """
     started = time.perf_counter()
-    checked = [check_plan(path, session)[0] for path in plans]
+    names, checked, lacking = check_plans(plans, session)
     frozen = freeze(checked, session, drop_leaks=drop_leaks)
     test, data = frozen.test, frozen.data
     planned = [entry.plan for entry in checked]
@@ -116,7 +129,7 @@ def compare(
     beside = open_judge(judging, session)
     judgements = (judging, judge_calls(len(planned), len(test))) if judging else None
     wanted = wanted_diagnostics(planned, test, data.corpus) if diagnostics else []
-    by_road = dict(zip(road_names(planned), planned, strict=True))
+    by_road = dict(zip(names, planned, strict=True))
     entries = dict(zip(by_road, checked, strict=True))
     searches = {name: planned_calls(plan, data) for name, plan in by_road.items()}
     pilots = planned_pilots(entries, data, session) if pilot else ()
@@ -133,15 +146,17 @@ def compare(
     )
     _say_before(before, len(checked), session)
     budget = Budget(by_road, folder, "compare", settings, judging)
-    with sharing_models():
+    folder.mkdir(parents=True, exist_ok=True)
+    with RunDir(folder).locked(), sharing_models():
         roads, failed, limit = _take(entries, frozen, folder, session, budget, resume)
+        failed = lacking | failed
         seen = NOTHING_DIAGNOSED
         if wanted and not limit:
             budget.begin_diagnostics()
             try:
                 seen = diagnose(wanted, data, folder, session, budget.check)
             except LimitError as error:
-                limit = error
+                seen, limit = read_diagnosed(folder, test), error
         finished = [road.name for road in roads]
         if pilots and not limit:
             forget_models()
@@ -172,7 +187,8 @@ def _judged(
         if limit or len(roads) < 2:
             return None, limit
         budget.begin_judging()
-        return ask_judge(beside, roads, verdict.best, folder, session, budget.check), None
+        with told_as_failure(folder / JUDGED):
+            return ask_judge(beside, roads, verdict.best, folder, session, budget.check), None
     except LimitError as error:
         return None, error
     except OkakaeError as error:
@@ -194,6 +210,7 @@ def _take(
 
     Raises:
         RunError, LimitError: no road finished.
+        UsageError: see `REFUSES`.
     """
     failed: dict[str, str] = {}
     roads: list[Road] = []
@@ -220,6 +237,8 @@ def _take(
             rest = list(checked)[len(roads) + len(failed) :]
             return roads, failed | dict.fromkeys(rest, error.ref), error
         except OkakaeError as error:
+            if error.ref in REFUSES:
+                raise
             failed[name] = error.ref
             session.say("compare.road-failed", name=session.t(f"road.{name}"), why=error.ref)
             if len(checked) == 1:
@@ -259,12 +278,13 @@ def finish(
     path = folder / "roads" / name
     if path.exists() and resume and not (path / "manifest.json").is_file():
         shutil.rmtree(path)  # killed before anything was begun
-    if path.exists() and resume:
-        run = RunDir.open(path)
-        if run.manifest.status != "done" or run.manifest.plan_seal != entry.plan.seal:
-            apply(entry, session, run_path=path, resume=True, asking=asking, data=data)
-    else:
-        apply(entry, session, run_path=path, asking=asking, data=data)
+    going_on = resume and path.exists()
+    if going_on:
+        manifest = RunDir.open(path).manifest
+        if manifest.status == "done" and manifest.plan_seal == entry.plan.seal:
+            return road(path, test, name)
+    with told_as_failure(path):
+        apply(entry, session, run_path=path, resume=going_on, asking=asking, data=data)
     return road(path, test, name)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from made import PlanMaker, write_company
 
+from advisor.errors import UsageError
 from advisor.session import Session
 from advisor.texts import t
 from executors.compare.candidates import advise, candidates
@@ -34,6 +36,27 @@ def test_wide_adds_every_way_of_prompting(tmp_path: Path, session: Session) -> N
     assert len(set(paths)) == len(paths) and all(path.is_file() for path in paths)
     again = candidates(advised, tmp_path / "wide", resume=True, wide=True)
     assert {n: p.seal for n, (_, p) in again.items()}.keys() == wide.keys()
+
+
+@pytest.mark.parametrize(
+    "now", ['confidential = "all"', "traffic_per_day = 9", "generate.max_new_tokens = 8"]
+)
+def test_a_plan_that_is_there_does_not_outlive_its_answers(
+    tmp_path: Path, session: Session, now: str
+) -> None:
+    write_company(tmp_path / "company", pairs=40)
+    answers = tmp_path / "answers.toml"
+    asked = (
+        'schema_version = 1\nlanguage = "ja"\ngoal = "new_facts"\ndata.path = "company"\n'
+        'gpu = "none"\nmodel = "starter"\n'
+    )
+    answers.write_text(asked + "limits.hours = 1\n", encoding="utf-8")
+    candidates(advise(session, answers, ()), tmp_path / "run", resume=False)
+    answers.write_text(asked + "limits.hours = 2\n", encoding="utf-8")
+    candidates(advise(session, answers, ()), tmp_path / "run", resume=True)
+    answers.write_text(asked + now + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="resume-other-plan"):
+        candidates(advise(session, answers, ()), tmp_path / "run", resume=True)
 
 
 def test_one_way_of_prompting_is_just_prompting(plan_for: PlanMaker) -> None:

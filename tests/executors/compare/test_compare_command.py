@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from made import PlanMaker, write_company
 
 from advisor.cli import main
-from advisor.plan import save_plan
+from advisor.plan import load_plan, save_plan
 
 Compare = Callable[..., Result]
 
@@ -90,3 +90,32 @@ def test_roads_that_finished_before_the_limit_are_reported(
 @pytest.mark.parametrize("given", ["prompting.shots=3", "limits.hours=long", "limits.hours"])
 def test_of_finished_plans_only_limits_can_be_set(compare: Compare, given: str) -> None:
     assert compare("--set", given).exit_code == 2
+
+
+def test_a_folder_with_roads_in_it_is_gone_on_with_or_left_alone(
+    compare: Compare, tmp_path: Path
+) -> None:
+    assert compare("--no-diagnostics").exit_code == 0
+    before = (tmp_path / "run" / "report.json").read_bytes()
+    again = compare("--no-diagnostics")
+    assert again.exit_code == 2 and "--resume" in again.stderr
+    assert (tmp_path / "run" / "report.json").read_bytes() == before
+
+
+def test_another_plan_for_a_road_that_was_taken_is_refused(
+    compare: Compare, tmp_path: Path, plan_for: PlanMaker
+) -> None:
+    assert compare("--no-diagnostics").exit_code == 0
+    config = {"model": str(tmp_path / "tiny"), "prompting.shots": 1, "generate.max_new_tokens": 2}
+    path = tmp_path / "1.json"
+    held = load_plan(path)
+    save_plan(plan_for("prompting", tmp_path / "company", config={**held.config, **config}), path)
+    refused = compare("--no-diagnostics", "--resume", "--json")
+    assert refused.exit_code == 2
+    assert json.loads(refused.stdout)["error"] == "resume-other-plan"
+
+
+def test_going_on_needs_the_folder(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["compare", str(tmp_path / "plan.json"), "--resume", "--json"])
+    assert done.exit_code == 2
+    assert json.loads(done.stdout)["error"] == "resume-needs-run"

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 from made import PlanMaker, write_company
 
-from advisor.errors import RunError, UsageError
+from advisor.errors import MachineError, RunError, UsageError
 from advisor.plan import load_plan, save_plan
 from advisor.session import Session
+from advisor.types import Plan
 from executors.apply import Checked, load_data
-from executors.base import RunData
+from executors.base import Lack, RunData
 from executors.compare import questions
 from executors.compare.questions import freeze
 from executors.compare.run import compare, load_comparison
+from executors.prompting.executor import PromptingExecutor
 from executors.report.write import report_comparison
+from executors.rundir import RunDir
 
 
 @pytest.fixture
@@ -57,6 +60,49 @@ def test_a_road_that_fails_does_not_stop_the_others(
     found = compare([*two_plans, tmp_path / "third.json"], tmp_path / "out", session)
     assert found.failed == {"hybrid": "no-consent"}
     assert len(found.roads) == 2
+
+
+def test_a_bug_in_one_road_is_that_roads_failure_and_leaves_its_traceback(
+    two_plans: list[Path], tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = PromptingExecutor.build
+
+    def breaks(self: PromptingExecutor, plan: Plan, *rest: Any) -> dict[str, float]:
+        if plan.approach == "prompting":
+            raise RuntimeError("CUDA out of memory\nmore")
+        return build(self, plan, *rest)
+
+    monkeypatch.setattr(PromptingExecutor, "build", breaks)
+    found = compare(two_plans, tmp_path / "out", session, diagnostics=False)
+    assert found.failed == {"prompting": "broke"}
+    assert [road.name for road in found.roads] == ["rag"]
+    told = tmp_path / "out" / "roads" / "prompting" / "traceback.txt"
+    assert "RuntimeError: CUDA out of memory" in told.read_text("utf-8")
+    monkeypatch.undo()
+    again = compare(two_plans, tmp_path / "out", session, resume=True, diagnostics=False)
+    assert (again.failed, len(again.roads)) == ({}, 2)
+
+
+def test_a_road_that_this_machine_cannot_take_leaves_the_others(
+    two_plans: list[Path], tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: PromptingExecutor, plan: Plan, _root: Path | None) -> list[Lack]:
+        return [Lack("package-missing", {"package": "faiss"})] if plan.approach == "rag" else []
+
+    monkeypatch.setattr(PromptingExecutor, "check", check)
+    found = compare(two_plans, tmp_path / "out", session, diagnostics=False)
+    assert found.failed == {"rag": "package-missing"}
+    assert [road.name for road in found.roads] == ["prompting"]
+    with pytest.raises(MachineError, match="package-missing"):
+        compare(two_plans[1:], tmp_path / "none", session)
+
+
+def test_two_at_once_do_not_compare_in_one_folder(
+    two_plans: list[Path], tmp_path: Path, session: Session
+) -> None:
+    (tmp_path / "out").mkdir()
+    with RunDir(tmp_path / "out").locked(), pytest.raises(UsageError, match="run-locked"):
+        compare(two_plans, tmp_path / "out", session)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +168,10 @@ def test_with_consent_it_is_left_out_of_every_road_and_of_the_report(
     assert found.before.leaked == (leaked,)
     asked = [result.example.id for result in found.roads[0].results]
     assert len(asked) == 15 and leaked not in asked
+    answers = (tmp_path / "out" / "roads" / "prompting" / "eval" / "answers.jsonl").read_text(
+        "utf-8"
+    )
+    assert len(answers.splitlines()) == 15, "what is left out is not asked either"
     report_comparison(
         found.roads,
         tmp_path / "out",

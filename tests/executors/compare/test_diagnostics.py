@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from made import PlanMaker, write_company
 
-from advisor.errors import MachineError
+from advisor.errors import LimitError, MachineError
 from advisor.plan import save_plan
 from advisor.session import Session
 from advisor.texts import t
@@ -76,6 +76,37 @@ def test_the_diagnostics_stand_on_the_roads_own_questions_and_are_no_candidates(
     monkeypatch.setattr(diagnostics, "_open", opened)
     again = compare(plans, tmp_path / "out", session, resume=True)
     assert again.diagnosed == found.diagnosed
+
+
+def test_one_that_was_cut_off_is_no_diagnostic_and_those_before_it_are(
+    plans: list[Path], tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = diagnostics.ask
+
+    def cut_off(system: Any, examples: Any, folder: Path, **more: Any) -> None:
+        if folder.name == "oracle_model":
+            asked(system, examples[:3], folder, **more)
+            raise LimitError("compare-hours-reached", hours=1, where="x")
+        asked(system, examples, folder, **more)
+
+    monkeypatch.setattr(diagnostics, "ask", cut_off)
+    found = compare(plans, tmp_path / "out", session)
+    assert found.limit is not None
+    assert list(found.diagnosed.found) == ["closed_book", "oracle_quotation"]
+    examples = [result.example for result in found.roads[0].results]
+    assert read_diagnosed(tmp_path / "out", examples) == found.diagnosed
+
+
+def test_a_bug_in_a_diagnostic_leaves_the_verdict(
+    plans: list[Path], tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any) -> Any:
+        raise AttributeError("'str' object has no attribute 'choices'")
+
+    monkeypatch.setattr(diagnostics, "_open", breaks)
+    found = compare(plans[:1], tmp_path / "out", session)
+    assert found.diagnosed.failed == {"closed_book": "broke", "oracle_model": "broke"}
+    assert found.verdict.best == "prompting"
 
 
 def test_a_diagnostic_that_cannot_be_run_is_said_and_the_verdict_stands(
