@@ -14,9 +14,12 @@ from executors.compare.verdict import Verdict
 from executors.evaluate.heldout import cluster
 from executors.evaluate.statistics import Interval, paired_difference
 
-Outcome = Literal["confirmed", "shown worse", "cheaper", "simpler", "not measured", "undecided"]
+Outcome = Literal[
+    "confirmed", "shown worse", "cheaper", "simpler", "not measured", "not compared", "undecided"
+]
 """`shown worse`: the one recommended before was shown to be worse than the best. `cheaper` and
-`simpler`: that was not shown, and another costs less or is as cheap and simpler."""
+`simpler`: that was not shown, and another costs less or is as cheap and simpler. `not compared`:
+only one road was measured, which says nothing about any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class Update:
 
     @property
     def overturned(self) -> bool:
-        """Whether the advice is another one now."""
+        """Whether the evidence gives another advice now."""
+        if self.outcome == "not compared":
+            return False
         return self.after is not None and self.after != self.before
 
     @property
@@ -62,7 +67,7 @@ def update(roads: Sequence[Road], verdict: Verdict, recommended: str) -> Update:
     if before and chosen and before is not chosen:
         clusters = [cluster(result.example) for result in before.results]
         gap = paired_difference(chosen.correct, before.correct, clusters)
-    outcome = _outcome(before, chosen, verdict)
+    outcome = "not compared" if chosen and len(roads) == 1 else _outcome(before, chosen, verdict)
     return Update(recommended, after, outcome, before, chosen, gap)
 
 

@@ -62,7 +62,8 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
 
     The choice is the road that costs least over 12 months at the user's traffic among those not
     shown to be worse than the best; equal costs go to the simpler road. With fewer than 15
-    questions nothing is chosen.
+    questions nothing is chosen. A road that was measured alone is chosen for want of others, and
+    the text says that it was compared with nothing.
     """
     n = len(roads[0].results)
     best = max(roads, key=lambda road: (mean(road.correct), -road.simplicity))
@@ -75,21 +76,25 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
         against[road.name] = Against(gap, p, _judgement(road is best, gap, p, n))
     detectable = _detectable([road.correct for road in roads], best.correct, clusters)
     open_ = [r for r in roads if r is best or against[r.name].verdict == "no difference shown"]
-    if n < TOO_FEW:
-        choice, says = None, "verdict.too-few"
-    else:
-        chosen = min(open_, key=_by_cost)
-        choice = chosen.name
-        says = "verdict.clear" if len(open_) == 1 else "verdict.tie"
+    choice = None if n < TOO_FEW else min(open_, key=_by_cost).name
     return Verdict(
         choice,
-        says,
+        _says(len(roads), len(open_), n),
         best.name,
         detectable,
         n,
         against,
         {road.name: why_lost(road, best, seen) for road in roads if road.name != choice},
     )
+
+
+def _says(roads: int, open_: int, n: int) -> str:
+    """The text of the choice: of so many roads, those open are not shown to be worse."""
+    if roads == 1:
+        return "verdict.alone"
+    if n < TOO_FEW:
+        return "verdict.too-few"
+    return "verdict.clear" if open_ == 1 else "verdict.tie"
 
 
 def pair_p_values(

@@ -80,14 +80,17 @@ class View:
         return notes
 
     def before_after(self) -> str:
-        """What became of the advice; of an escalation, or an older report, in short."""
+        """What became of the advice; of an escalation, or an older report, in short.
+
+        Empty where one road was measured alone: that says nothing about which one to take.
+        """
         from executors.report.advice import told
 
         if update := self.document.get("recommendation_update"):
             return told(update, self)
         before = self.document["recommendation_before"]
         after = self.document["recommendation_after"]
-        if before is None or after is None:
+        if before is None or after is None or len(self.roads) < 2:
             return ""
         key = "report.before-after.same" if before == after else "report.before-after.changed"
         return self.t(key, before=self.word("approach", before), after=self.word("approach", after))
@@ -161,7 +164,6 @@ class View:
         for road in self.roads:
             kinds = road["by_kind"]
             answerable = [value for kind, value in kinds.items() if kind != "unanswerable"]
-            against = road.get("against_best")
             rows.append(
                 [
                     self.word("road", road["name"]),
@@ -169,20 +171,30 @@ class View:
                     interval(answerable[0] if answerable else None),
                     interval(kinds.get("unanswerable")),
                     f"{road['seconds_per_answer']:.2f}",
-                    self._against(against, road),
+                    self._against(road),
                     " / ".join(self.word("lost", slug(why)) for why in road.get("lost_because", ()))
                     or "-",
                 ]
             )
         return rows
 
-    def _against(self, against: Mapping[str, Any] | None, road: Mapping[str, Any]) -> str:
-        if against is None:
+    def judgement(self, road: Mapping[str, Any]) -> str:
+        """The road beside the best one in a word; a dash where nothing was compared."""
+        against = road.get("against_best")
+        if against is None or len(self.roads) < 2:
             return "-"
         if road["name"] == self.document["verdict"]["best"]:
             return self.t("judgement.best")
+        return self.word("judgement", slug(against["verdict"]))
+
+    def _against(self, road: Mapping[str, Any]) -> str:
+        against, word = road.get("against_best"), self.judgement(road)
+        if against is None or len(self.roads) < 2:
+            return word
+        if road["name"] == self.document["verdict"]["best"]:
+            return word
         gap = f"{against['difference']:+.2f} [{against['low']:+.2f}, {against['high']:+.2f}]"
-        return f"{self.word('judgement', slug(against['verdict']))} {gap}"
+        return f"{word} {gap}"
 
     def diagnostic_header(self) -> list[str]:
         names = ("diagnostic", "correct", "beside")

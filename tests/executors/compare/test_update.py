@@ -63,7 +63,8 @@ ROADS = {
     "cheaper": ([road("lora", GOOD, 9000), road("rag", NEARLY, 10)], "fine_tuning", "rag"),
     "simpler": ([road("lora", GOOD, 10), road("rag", NEARLY, 10)], "fine_tuning", "rag"),
     "confirmed": ([road("rag", GOOD, 10), road("lora", POOR, 10)], "rag", "rag"),
-    "not measured": ([road("rag", GOOD, 10)], "hybrid", "rag"),
+    "not measured": ([road("rag", GOOD, 10), road("lora", POOR, 10)], "hybrid", "rag"),
+    "not compared": ([road("rag", GOOD, 10)], "rag", "rag"),
     "undecided": ([road("rag", GOOD[:9], 10), road("lora", POOR[:9], 10)], "rag", None),
 }
 
@@ -83,6 +84,15 @@ def test_advice_evidence_advice(outcome: str) -> None:
             assert "25%" in sentence and "75%" in sentence and "+50 [" in sentence
         if outcome == "cheaper":
             assert "9,000" in sentence and "-2 [" in sentence
+
+
+@pytest.mark.parametrize("recommended", ["rag", "hybrid"])
+def test_one_road_alone_neither_confirms_nor_overturns(recommended: str) -> None:
+    roads = [road("rag", GOOD, 10)]
+    found = update(roads, judge(roads), recommended)
+    assert (found.outcome, found.overturned) == ("not compared", False)
+    said = told(update_document(found), View({}, "en"))
+    assert "Only RAG was measured" in said and "neither confirms nor overturns" in said
 
 
 def test_of_several_roads_of_the_approach_the_best_was_meant() -> None:

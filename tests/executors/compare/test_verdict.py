@@ -13,6 +13,7 @@ import pytest
 from executors.compare.roads import Road
 from executors.compare.verdict import judge, why_lost
 from executors.evaluate.heldout import Scored
+from executors.report.document import verdict_sentence
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
@@ -117,6 +118,15 @@ def test_roads_that_agree_everywhere_do_not_claim_to_see_everything() -> None:
 def test_one_road_alone_is_judged_without_others() -> None:
     verdict = judge([road("rag", GOOD)])
     assert (verdict.choice, verdict.best, verdict.lost_because) == ("rag", "rag", {})
+
+
+@pytest.mark.parametrize(("n", "choice"), [(40, "rag"), (9, None)])
+def test_one_road_alone_is_not_said_to_beat_any_other(n: int, choice: str | None) -> None:
+    verdict = judge([road("rag", GOOD[:n])])
+    assert (verdict.choice, verdict.says) == (choice, "verdict.alone")
+    said = verdict_sentence(verdict, "en"), verdict_sentence(verdict, "ja")
+    assert "Only RAG was measured" in said[0] and "Nothing was compared" in said[0]
+    assert "だけ" in said[1] and "比べていない" in said[1]
 
 
 def test_why_a_road_lost_is_counted_where_the_best_did_better() -> None:
