@@ -171,8 +171,9 @@ def show(
         )
     table(
         [
-            session.t(f"compare.column.{c}")
-            for c in ("road", "correct", "seconds", "against", "choice")
+            session.t("compare.column.road"),
+            view.scored("compare.column.correct"),
+            *(session.t(f"compare.column.{c}") for c in ("seconds", "against", "choice")),
         ],
         rows,
     )

@@ -79,7 +79,7 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
     choice = None if n < TOO_FEW else min(open_, key=_by_cost).name
     return Verdict(
         choice,
-        _says(len(roads), len(open_), n),
+        _says(len(roads), len(open_), n, is_binary(*(road.correct for road in roads))),
         best.name,
         detectable,
         n,
@@ -88,13 +88,15 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
     )
 
 
-def _says(roads: int, open_: int, n: int) -> str:
+def _says(roads: int, open_: int, n: int, binary: bool) -> str:
     """The text of the choice: of so many roads, those open are not shown to be worse."""
     if roads == 1:
         return "verdict.alone"
     if n < TOO_FEW:
         return "verdict.too-few"
-    return "verdict.clear" if open_ == 1 else "verdict.tie"
+    if open_ > 1:
+        return "verdict.tie"
+    return "verdict.clear" if binary else "verdict.clear-graded"
 
 
 def pair_p_values(

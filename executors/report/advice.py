@@ -58,10 +58,20 @@ def told(told: Mapping[str, Any], view: View) -> str:
         values[when] = view.word("approach", told[when]) if told[when] else "-"
         if road := evidence[f"road_{when}"]:
             values[f"road_{when}"] = view.word("road", road["name"])
-            values[f"share_{when}"] = f"{road['correct']['value']:.0%}"
+            value = road["correct"]["value"]
+            shown_value = f"{value:.2f}" if view.graded else f"{value:.0%}"
+            values[f"figure_{when}"] = view.scored("measure.says", value=shown_value)
             yen = road["year_jpy"]
             values[f"yen_{when}"] = "?" if yen is None else f"{yen:,}"
     if gap:
-        low, high = (round(100 * gap[end]) for end in ("low", "high"))
-        values |= {"gap": f"{100 * gap['difference']:+.0f} [{low:+d}, {high:+d}]", "n": gap["n"]}
+        values |= {"gap": _gap(gap, view), "n": gap["n"]}
     return view.t(f"report.update.{slug(told['outcome'])}", **values)
+
+
+def _gap(gap: Mapping[str, Any], view: View) -> str:
+    """Points where shares are compared, else the difference of the scores themselves."""
+    value, low, high = (gap[end] for end in ("difference", "low", "high"))
+    if view.graded:
+        return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    ends = f"[{round(100 * low):+d}, {round(100 * high):+d}]"
+    return view.t("measure.points", gap=f"{100 * value:+.0f} {ends}")

@@ -210,7 +210,7 @@ def test_targets_nobody_gave_are_told_with_their_source(answers: Path, tmp_path:
     words = ["escalate", "--no-input", "--lang", "en", "--set", "limits.hours=1e-9"]
     words += ["--answers", str(answers), "--run", str(tmp_path / "run")]
     told = CliRunner().invoke(main, words)
-    assert "Target: 0.8 right (okakae's default), 95 % of answers within 10 s" in told.stderr
+    assert "Target: a score of 0.8 (okakae's default), 95 % of answers within 10 s" in told.stderr
 
 
 def test_nothing_is_looked_up_where_the_goal_is_how_to_say_it(
