@@ -54,7 +54,7 @@ class Verdict:
     against_best: dict[str, Against]
     lost_because: dict[str, tuple[str, ...]]
     values: dict[str, Any] = field(default_factory=dict)
-    """What the text of `says` needs besides choice, best, n and points."""
+    """What the text of `says` needs besides choice, best, n and points; `told` names a road."""
 
 
 def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict:

@@ -76,7 +76,8 @@ def verdict_sentence(verdict: Verdict, lang: Language, graded: Sequence[str] = (
     choice = t(f"road.{verdict.choice}", lang) if verdict.choice else ""
     points = round(100 * verdict.detectable_difference)
     values = verdict.values | {"best": t(f"road.{verdict.best}", lang)}
-    values |= {"what": measure(graded, lang)}
+    told = verdict.values.get("told", verdict.best)
+    values |= {"told": t(f"road.{told}", lang), "what": measure(graded, lang)}
     return t(verdict.says, lang, choice=choice, n=verdict.n, points=points, **values).strip()
 
 

@@ -61,7 +61,8 @@ class View:
         points = round(100 * verdict["detectable_difference"])
         values = {"choice": choice, "n": verdict["n"], "points": points}
         values |= verdict.get("values", {}) | {"best": self.word("road", verdict["best"])}
-        values |= {"what": measure(self.graded, self.lang)}
+        told = values.get("told", verdict["best"])
+        values |= {"told": self.word("road", told), "what": measure(self.graded, self.lang)}
         return self.t(verdict["says_id"], **values).strip()
 
     def cautions(self) -> list[str]:
