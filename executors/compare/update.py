@@ -15,11 +15,19 @@ from executors.evaluate.heldout import cluster
 from executors.evaluate.statistics import Interval, paired_difference
 
 Outcome = Literal[
-    "confirmed", "shown worse", "cheaper", "simpler", "not measured", "not compared", "undecided"
+    "confirmed",
+    "shown worse",
+    "cheaper",
+    "simpler",
+    "price unknown",
+    "not measured",
+    "not compared",
+    "undecided",
 ]
 """`shown worse`: the one recommended before was shown to be worse than the best. `cheaper` and
-`simpler`: that was not shown, and another costs less or is as cheap and simpler. `not compared`:
-only one road was measured, which says nothing about any other."""
+`simpler`: that was not shown, and another costs less or is as cheap and simpler.
+`price unknown`: that was not shown, and another's price is known while nobody knows this one's.
+`not compared`: only one road was measured, which says nothing about any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,11 @@ def _outcome(before: Road | None, after: Road | None, verdict: Verdict) -> Outco
         return "confirmed"
     if verdict.against_best[before.name].verdict == "worse":
         return "shown worse"
-    costs = [year_jpy(before), year_jpy(after)]
-    same = None in costs or len({round(cost.likely) for cost in costs if cost}) == 1
+    costs = year_jpy(before), year_jpy(after)
+    # A known price goes before an unknown one, whatever is simpler; two unknown ones are equal.
+    if costs[0] is None and costs[1] is not None:
+        return "price unknown"
+    same = len({round(cost.likely) for cost in costs if cost}) < 2
     return "simpler" if same else "cheaper"
 
 

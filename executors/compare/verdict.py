@@ -79,7 +79,7 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
     choice = None if n < TOO_FEW else min(open_, key=_by_cost).name
     return Verdict(
         choice,
-        _says(len(roads), len(open_), n, is_binary(*(road.correct for road in roads))),
+        _says(roads, open_, n),
         best.name,
         detectable,
         n,
@@ -88,14 +88,18 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
     )
 
 
-def _says(roads: int, open_: int, n: int, binary: bool) -> str:
-    """The text of the choice: of so many roads, those open are not shown to be worse."""
-    if roads == 1:
+def _says(roads: Sequence[Road], open_: Sequence[Road], n: int) -> str:
+    """The text of the choice among roads of which those open are not shown to be worse."""
+    if len(roads) == 1:
         return "verdict.alone"
     if n < TOO_FEW:
         return "verdict.too-few"
-    if open_ > 1:
-        return "verdict.tie"
+    if len(open_) > 1:
+        unknown = [year_jpy(road) is None for road in open_]
+        if all(unknown):
+            return "verdict.tie-unpriced"
+        return "verdict.tie-some-unpriced" if any(unknown) else "verdict.tie"
+    binary = is_binary(*(road.correct for road in roads))
     return "verdict.clear" if binary else "verdict.clear-graded"
 
 

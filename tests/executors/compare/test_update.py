@@ -17,6 +17,7 @@ from executors.compare.update import update
 from executors.compare.verdict import judge
 from executors.evaluate.heldout import Scored
 from executors.report.advice import told, update_document
+from executors.report.document import verdict_sentence
 from executors.report.view import View
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
@@ -111,6 +112,36 @@ def test_a_road_without_an_estimate_is_not_free() -> None:
     assert unknown.likely == pytest.approx(taken.likely)
     cheap = road("lora", GOOD, 1)
     assert judge([road("rag", GOOD, None), cheap]).choice == "lora"
+
+
+def unpriced(name: str, correct: Sequence[float]) -> Road:
+    made = road(name, correct, None)
+    away = {"endpoint.url": "https://api.example.com/v1", "endpoint.model": "nobody-knows-it"}
+    made.plan.config.update(away)
+    return made
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_road_is_not_called_simpler_because_the_other_has_no_price(lang: str) -> None:
+    """Hosted prompting is simpler than RAG; what speaks for RAG is that its price is known."""
+    roads = [unpriced("prompting", NEARLY), road("rag", GOOD, 90)]
+    verdict = judge(roads)
+    found = update(roads, verdict, "prompting")
+    assert (found.outcome, found.after, found.overturned) == ("price unknown", "rag", True)
+    said = told(update_document(found), View({}, lang))
+    assert {"ja": "料金がわかりません", "en": "price of Prompting is not known"}[lang] in said
+    assert not any(word in said for word in ("simpler", "手軽", "?")) and " 90 " in said
+    assert verdict.says == "verdict.tie-some-unpriced"
+
+
+def test_of_two_without_a_price_the_simpler_one_is_said_to_be_simpler() -> None:
+    roads = [unpriced("prompting", NEARLY), unpriced("lora", GOOD)]
+    verdict = judge(roads)
+    found = update(roads, verdict, "fine_tuning")
+    assert (found.outcome, found.after) == ("simpler", "prompting")
+    assert verdict.says == "verdict.tie-unpriced"
+    for lang, word in (("ja", "最も手軽"), ("en", "simplest")):
+        assert word in verdict_sentence(verdict, lang)  # type: ignore[arg-type]
 
 
 def test_a_price_that_nobody_knows_is_never_the_cheapest() -> None:

@@ -162,5 +162,5 @@ def test_every_judgement_and_cause_can_be_read_in_both_languages() -> None:
     for lang in ("ja", "en"):
         for word in ("better", "worse", "no difference shown", "not enough questions"):
             assert t(f"judgement.{slug(word)}", lang)  # type: ignore[arg-type]
-        for says in ("verdict.clear", "verdict.tie", "verdict.too-few"):
-            assert t(says, lang, choice="RAG", n=40, points=12)  # type: ignore[arg-type]
+        for says in ("clear", "clear-graded", "tie", "tie-unpriced", "too-few"):
+            assert t(f"verdict.{says}", lang, choice="RAG", n=40, points=12, what="F1")  # type: ignore[arg-type]
