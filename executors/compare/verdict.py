@@ -66,7 +66,7 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
     the text says that it was compared with nothing.
     """
     n = len(roads[0].results)
-    best = max(roads, key=lambda road: (mean(road.correct), -road.simplicity))
+    best = best_of(roads)
     clusters = [cluster(result.example) for result in best.results]
     p_values = pair_p_values({road.name: road.correct for road in roads}, clusters)
     against: dict[str, Against] = {}
@@ -86,6 +86,11 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
         against,
         {road.name: why_lost(road, best, seen) for road in roads if road.name != choice},
     )
+
+
+def best_of(roads: Sequence[Road]) -> Road:
+    """The road with the highest mean; of equal ones the simplest."""
+    return max(roads, key=lambda road: (mean(road.correct), -road.simplicity))
 
 
 def _says(roads: Sequence[Road], open_: Sequence[Road], n: int) -> str:
