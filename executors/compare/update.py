@@ -10,9 +10,7 @@ from typing import Literal
 from advisor.types import Estimate
 from executors.compare.roads import Road
 from executors.compare.spent import year_jpy
-from executors.compare.verdict import Verdict
-from executors.evaluate.heldout import cluster
-from executors.evaluate.statistics import Interval, paired_difference
+from executors.compare.verdict import Against, Verdict, between
 
 Outcome = Literal[
     "confirmed",
@@ -39,8 +37,8 @@ class Update:
     outcome: Outcome
     road_before: Road | None
     road_after: Road | None
-    gap: Interval | None
-    """Correct answers of the road after minus those of the road before."""
+    against: Against | None
+    """The road after beside the road before: its figures minus that one's."""
 
     @property
     def overturned(self) -> bool:
@@ -71,12 +69,11 @@ def update(roads: Sequence[Road], verdict: Verdict, recommended: str) -> Update:
     # Several roads of one approach: the best of them is what was recommended.
     before = chosen if chosen in measured else max(measured, key=_score, default=None)
     after = chosen.plan.approach if chosen else None
-    gap = None
+    against = None
     if before and chosen and before is not chosen:
-        clusters = [cluster(result.example) for result in before.results]
-        gap = paired_difference(chosen.correct, before.correct, clusters)
+        against = between(chosen, before, roads)
     outcome = "not compared" if chosen and len(roads) == 1 else _outcome(before, chosen, verdict)
-    return Update(recommended, after, outcome, before, chosen, gap)
+    return Update(recommended, after, outcome, before, chosen, against)
 
 
 def _outcome(before: Road | None, after: Road | None, verdict: Verdict) -> Outcome:

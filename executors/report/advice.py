@@ -8,12 +8,12 @@ from typing import Any
 from advisor.types import Estimate
 from executors.compare.roads import Road
 from executors.compare.update import Update
+from executors.compare.verdict import Against
 from executors.report.view import View, slug
 
 
 def update_document(update: Update) -> dict[str, Any]:
     """Under `recommendation_update` in report.json."""
-    gap = update.gap
     return {
         "before": update.before,
         "after": update.after,
@@ -22,15 +22,22 @@ def update_document(update: Update) -> dict[str, Any]:
         "evidence": {
             "road_before": _road(update.road_before, update.year_before),
             "road_after": _road(update.road_after, update.year_after),
-            "difference": None
-            if gap is None
-            else {
-                "difference": round(gap.value, 4),
-                "low": round(gap.low, 4),
-                "high": round(gap.high, 4),
-                "n": gap.n,
-            },
+            "difference": _difference(update.against),
         },
+    }
+
+
+def _difference(against: Against | None) -> dict[str, Any] | None:
+    if against is None:
+        return None
+    gap = against.difference
+    return {
+        "difference": round(gap.value, 4),
+        "low": round(gap.low, 4),
+        "high": round(gap.high, 4),
+        "n": gap.n,
+        "p_value": round(against.p_value, 4),
+        "verdict": against.verdict,
     }
 
 

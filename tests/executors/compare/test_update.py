@@ -78,6 +78,9 @@ def test_advice_evidence_advice(outcome: str) -> None:
     assert found.overturned is (after not in (recommended, None))
     document = update_document(found)
     assert document["overturned"] is found.overturned
+    shown = {"shown worse": "better", "cheaper": "no difference shown"}
+    if outcome in shown:
+        assert document["evidence"]["difference"]["verdict"] == shown[outcome]
     for lang in ("ja", "en"):
         sentence = told(document, View({}, lang))
         assert sentence and "{" not in sentence and "?" not in sentence
@@ -94,6 +97,17 @@ def test_one_road_alone_neither_confirms_nor_overturns(recommended: str) -> None
     assert (found.outcome, found.overturned) == ("not compared", False)
     said = told(update_document(found), View({}, "en"))
     assert "Only RAG was measured" in said and "neither confirms nor overturns" in said
+
+
+def test_the_chosen_road_is_better_than_the_one_before_only_where_that_is_shown() -> None:
+    """The one before is worse than the best, but not shown to be worse than the chosen one."""
+    best, before, cheap = [1.0] * 30, [0.0] * 12 + [1.0] * 18, [0.0] * 6 + [1.0] * 24
+    cheap = [*cheap[10:], *cheap[:10]]
+    roads = [road("lora", best, 900), road("rag", before, 90), road("prompting", cheap, 9)]
+    found = update(roads, judge(roads), "rag")
+    assert (found.outcome, found.after) == ("shown worse", "prompting")
+    assert found.against is not None and found.against.difference.value == pytest.approx(0.2)
+    assert found.against.verdict == "no difference shown"
 
 
 def test_of_several_roads_of_the_approach_the_best_was_meant() -> None:

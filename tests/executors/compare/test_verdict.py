@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from executors.compare.roads import Road
-from executors.compare.verdict import judge, why_lost
+from executors.compare.verdict import between, judge, why_lost
 from executors.evaluate.heldout import Scored
 from executors.report.document import verdict_sentence
 from executors.rundir import RunDir
@@ -76,6 +76,17 @@ def test_four_lost_of_fifteen_show_nothing() -> None:
     assert against.difference.high < 0
     assert against.p_value == pytest.approx(0.125)
     assert against.verdict == "no difference shown"
+
+
+@pytest.mark.parametrize(("a", "b", "says"), [(GOOD, POOR, "better"), (POOR, GOOD, "worse")])
+def test_a_road_beside_another_may_be_better_or_worse(
+    a: list[float], b: list[float], says: str
+) -> None:
+    one, other = road("rag", a), road("lora", b)
+    assert between(one, other, [one, other]).verdict == says
+    assert between(one, one, [one, other]).verdict == "no difference shown"
+    few = [road("rag", a[20:34]), road("lora", b[20:34])]
+    assert between(*few, few).verdict == "not enough questions"
 
 
 def test_more_roads_need_a_clearer_difference() -> None:
