@@ -101,6 +101,8 @@ NO_TEXT = {
     "model too weak": "a value of the report",
     "shown worse": "a value of the report",
     "not measured": "a value of the report",
+    "price unknown": "a value of the report",
+    "not compared": "a value of the report",
     "Extra data": "a message of Python's parser, compared",
     "cannot allocate memory": "what libraries say when memory is refused",
     "can't start new thread": "the same",

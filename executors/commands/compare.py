@@ -159,32 +159,29 @@ def show(
     from executors.report.pilot import shown_pilots
     from executors.report.view import View
 
-    verdict = comparison.verdict
+    view = View(document, session.lang)
     rows = []
-    for road in comparison.roads:
+    for road, told in zip(comparison.roads, view.roads, strict=True):
         figure = road.figure("correct")
-        against = verdict.against_best[road.name]
-        mark = session.t("compare.chosen") if road.name == verdict.choice else ""
+        mark = session.t("compare.chosen") if road.name == comparison.verdict.choice else ""
         rows.append(
             [
                 session.t(f"road.{road.name}"),
                 f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]",
                 f"{road.seconds_per_answer:.2f}",
-                session.t(f"judgement.{against.verdict.replace(' ', '-')}"),
+                view.judgement(told),
                 mark,
             ]
         )
     table(
         [
-            session.t(f"compare.column.{c}")
-            for c in ("road", "correct", "seconds", "against", "choice")
+            session.t("compare.column.road"),
+            view.scored("compare.column.correct"),
+            *(session.t(f"compare.column.{c}") for c in ("seconds", "against", "choice")),
         ],
         rows,
     )
-    name = session.t(f"road.{verdict.choice}") if verdict.choice else "-"
-    points = round(100 * verdict.detectable_difference)
-    click.echo(session.t(verdict.says, choice=name, n=verdict.n, points=points))
-    view = View(document, session.lang)
+    click.echo(view.headline())
     if changed := view.before_after():
         click.echo(changed)
     if title := judge_title(view):

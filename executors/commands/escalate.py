@@ -100,7 +100,7 @@ def report_walk(
     verdict = walk_verdict(walk)
     next_command = again
     if walk.limit is None:
-        road = folder / "roads" / (verdict.choice or verdict.best)
+        road = folder / "roads" / (verdict.choice or walk.stopped_at or verdict.best)
         next_command = f'{command_line("okakae", "use", road)} "…"'
     return report_comparison(
         walk.roads,

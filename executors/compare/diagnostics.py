@@ -23,7 +23,7 @@ from executors.answering import asks_model, batch_for, quotes
 from executors.base import Context, Generator, RunData, System
 from executors.compare.breaking import told_as_failure
 from executors.compare.roads import Road
-from executors.evaluate.heldout import Scored, ask, cluster, scored
+from executors.evaluate.heldout import ANSWERS, Scored, ask, cluster, read_answers, scored
 from executors.evaluate.statistics import Interval, mean_interval, paired_difference
 from executors.generator import generator_lacks, open_generator
 from knowledge.corpus.types import Corpus, Example
@@ -153,16 +153,9 @@ def _run(
     check: Callable[[], None],
 ) -> Diagnostic:
     path = folder / FOLDER / one.name
-    about = {
-        "schema_version": 1,
-        "name": one.name,
-        "plan_seal": one.plan.seal,
-        "questions": _digest(one.examples),
-        "n": len(one.examples),
-    }
-    if not (path / ABOUT).is_file() or json.loads((path / ABOUT).read_text("utf-8")) != about:
+    if not _is_about(one, path):
         shutil.rmtree(path, ignore_errors=True)
-        write_json(path / ABOUT, about)
+        write_json(path / ABOUT, _about(one))
     if len(scored(one.examples, path)) < len(one.examples):
         system = _open(one, data, session, generators)
         label = session.t("apply.asking", n=len(one.examples))
@@ -176,6 +169,31 @@ def _run(
                 before=check,
             )
     return Diagnostic(one.name, tuple(scored(one.examples, path)))
+
+
+def answered(one: Wanted, folder: Path) -> int:
+    """How many of a diagnostic's questions an earlier attempt below `folder` has answered."""
+    path = folder / FOLDER / one.name
+    if not _is_about(one, path):
+        return 0
+    have = {record["id"] for record in read_answers(path / ANSWERS)}
+    return sum(example.id in have for example in one.examples)
+
+
+def _about(one: Wanted) -> dict[str, object]:
+    return {
+        "schema_version": 1,
+        "name": one.name,
+        "plan_seal": one.plan.seal,
+        "questions": _digest(one.examples),
+        "n": len(one.examples),
+    }
+
+
+def _is_about(one: Wanted, path: Path) -> bool:
+    """Whether the answers at `path` were given under the same plan to the same questions."""
+    about = path / ABOUT
+    return about.is_file() and json.loads(about.read_text("utf-8")) == _about(one)
 
 
 def _open(one: Wanted, data: RunData, session: Session, generators: dict[str, Generator]) -> System:

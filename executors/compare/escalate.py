@@ -30,6 +30,7 @@ from executors.compare.target import (
 )
 from executors.evaluate.heldout import cluster
 from executors.evaluate.latency import Latency, read_latency
+from executors.evaluate.measure import measure
 from executors.evaluate.statistics import Interval, paired_difference
 from executors.goals import KINDS
 from knowledge.corpus.types import Example
@@ -253,13 +254,14 @@ def _say_before(walk: Walk, test: Sequence[Example], steps: int, session: Sessio
 
 
 def _say_measured(step: Step, target: Target, session: Session) -> None:
-    if step.score is None or step.judged is None or step.waited is None:
+    if step.road is None or step.score is None or step.judged is None or step.waited is None:
         return
     says = session.t(f"escalate.score.{step.judged.says.replace(' ', '-')}")
     if step.waited.p95 > target.latency_s:
         says += session.t("escalate.and") + session.t("escalate.too-slow")
     session.say(
         "escalate.measured",
+        what=measure(step.road.graded, session.lang),
         score=f"{step.score.value:.2f} [{step.score.low:.2f}, {step.score.high:.2f}]",
         seconds=f"{step.waited.p50:.2f} / {step.waited.p95:.2f}",
         says=says,

@@ -72,6 +72,7 @@ def forecast(
     searches: Mapping[str, int] | None = None,
     judge: tuple[Plan, int] | None = None,
     pilots: Mapping[str, float] | None = None,
+    answered: Mapping[str, int] | None = None,
 ) -> Forecast:
     """Add up what the plans' own estimates and n answers down every road come to.
 
@@ -82,8 +83,9 @@ def forecast(
         finished: roads that an earlier attempt has finished; they cost nothing more.
         searches: answers to validation questions that a road's prompt search takes; their hours
             stand in the plan's own estimate.
-        judge: the plan that an LLM judge's answers are counted by, and the most there can be.
+        judge: the plan that an LLM judge's answers are counted by, and the most still to come.
         pilots: by road, the trainings of its pilot, in trainings of the road itself.
+        answered: by diagnostic, its questions that an earlier attempt has answered.
     """
     by_road: dict[str, Estimate] = {}
     yen: list[Estimate | None] = []
@@ -92,8 +94,9 @@ def forecast(
         (name, plan, n, asks_model(plan), plan.estimates.get("hours"))
         for name, plan in plans.items()
     ]
-    runs += [(w.name, w.plan, len(w.examples), w.needs_model, None) for w in wanted]
-    if judge:
+    left = {w.name: len(w.examples) - (answered or {}).get(w.name, 0) for w in wanted}
+    runs += [(w.name, w.plan, left[w.name], w.needs_model, None) for w in wanted if left[w.name]]
+    if judge and judge[1]:
         runs.append(("judge", *judge, True, None))
     for name, plan, asked, by_model, build in runs:
         if name in finished:

@@ -92,6 +92,26 @@ def judge_calls(roads: int, questions: int) -> int:
     return 2 * max(0, roads - 1) * questions
 
 
+def judge_left(plan: Plan, roads: Sequence[Road], best: str, folder: Path) -> int:
+    """The calls that judging these roads still takes, after those of an earlier attempt.
+
+    Args:
+        plan: the judge's (see `judge_plan`).
+        folder: of the comparison.
+    """
+    first = next(road for road in roads if road.name == best)
+    known = {record["key"] for record in read_answers(folder / FOLDER / ANSWERS)}
+    wanted = {
+        _key(plan, shown(*pair, plan.language))
+        for road in roads
+        if road.name != best
+        for mine, theirs in zip(road.results, first.results, strict=True)
+        if bare(mine.answer) != bare(theirs.answer)
+        for pair in ((mine, theirs), (theirs, mine))
+    }
+    return len(wanted - known)
+
+
 def ask_judge(
     judge: Judge,
     roads: Sequence[Road],
@@ -155,9 +175,7 @@ class _Asked:
 
     def _said(self, one: Scored, other: Scored) -> str:
         turns = shown(one, other, self._judge.plan.language)
-        about = [self._judge.plan.config["endpoint.url"], self._judge.name, turns]
-        told = json.dumps(about, ensure_ascii=False)
-        key = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+        key = _key(self._judge.plan, turns)
         if key not in self._known:
             self._check()
             (made,) = self._judge.generator.complete([turns], max_new_tokens=ANSWER_TOKENS)
@@ -168,6 +186,14 @@ class _Asked:
                 stream.write(json.dumps(record, ensure_ascii=False) + "\n")
             self._known[key] = made.text
         return str(self._known[key])
+
+
+def _key(plan: Plan, turns: Sequence[Message]) -> str:
+    """What a judge's answer is known by: the judge, and what it was shown."""
+    told = json.dumps(
+        [plan.config["endpoint.url"], str(plan.config["endpoint.model"]), turns], ensure_ascii=False
+    )
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def shown(one: Scored, other: Scored, lang: str) -> list[Message]:

@@ -10,6 +10,7 @@ from advisor.errors import RunError
 from advisor.types import Plan
 from executors.answering import quotes
 from executors.evaluate.heldout import Scored, scored
+from executors.evaluate.measure import Graded, graded_by
 from executors.evaluate.statistics import Interval, mean_interval
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
@@ -33,6 +34,11 @@ class Road:
     @property
     def correct(self) -> list[float]:
         return [result.figures["correct"] for result in self.results]
+
+    @property
+    def graded(self) -> list[Graded]:
+        """By what `correct` is graded; empty where every answer is right or wrong."""
+        return graded_by(self.results)
 
     def figure(self, name: str) -> Interval:
         from executors.evaluate.heldout import cluster

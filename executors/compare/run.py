@@ -14,7 +14,7 @@ from advisor.errors import LimitError, OkakaeError, RunError
 from advisor.files import write_json
 from advisor.render_plan import span
 from advisor.session import Session
-from advisor.types import Estimate, Scalar
+from advisor.types import Estimate, Plan, Scalar
 from executors.apply import ONCE, Asking, Checked, apply, load_data
 from executors.base import RunData
 from executors.compare.breaking import told_as_failure
@@ -23,18 +23,26 @@ from executors.compare.checked import check_plans
 from executors.compare.diagnostics import (
     NOTHING_DIAGNOSED,
     Diagnosed,
+    answered,
     diagnose,
     read_diagnosed,
     wanted_diagnostics,
 )
 from executors.compare.forecast import Forecast, Sight, forecast, sight
 from executors.compare.judging import FOLDER as JUDGED
-from executors.compare.judging import Judge, ask_judge, judge_calls, judge_plan, open_judge
+from executors.compare.judging import (
+    Judge,
+    ask_judge,
+    judge_calls,
+    judge_left,
+    judge_plan,
+    open_judge,
+)
 from executors.compare.pilot import planned_pilots, train_pilots
 from executors.compare.piloted import Piloted, conclude, pilot_document
 from executors.compare.questions import Frozen, freeze
 from executors.compare.roads import Road, finished_roads, road
-from executors.compare.verdict import TOO_FEW, Verdict, judge
+from executors.compare.verdict import TOO_FEW, Verdict, best_of, judge
 from executors.generator import forget_models, sharing_models
 from executors.prompting.search import planned_calls
 from executors.rundir import RunDir
@@ -127,10 +135,10 @@ def compare(
     settings = {**planned[0].config, **(limits or {})}
     judging = judge_plan(planned[0], settings)
     beside = open_judge(judging, session)
-    judgements = (judging, judge_calls(len(planned), len(test))) if judging else None
     wanted = wanted_diagnostics(planned, test, data.corpus) if diagnostics else []
     by_road = dict(zip(names, planned, strict=True))
     entries = dict(zip(by_road, checked, strict=True))
+    judgements = (judging, _judge_left(judging, list(by_road), test, folder)) if judging else None
     searches = {name: planned_calls(plan, data) for name, plan in by_road.items()}
     pilots = planned_pilots(entries, data, session) if pilot else ()
     before = Before(
@@ -140,6 +148,7 @@ def compare(
             searches=searches,
             judge=judgements,
             pilots={one.road: one.left(folder) for one in pilots},
+            answered={one.name: answered(one, folder) for one in wanted},
         ),
         frozen.leaked,
         frozen.without_gold,
@@ -171,6 +180,21 @@ def compare(
     seconds = time.perf_counter() - started
     record(folder, roads, failed, test, seconds, before, piloted)
     return Comparison(tuple(roads), failed, verdict, seconds, before, seen, piloted, limit, judged)
+
+
+def _judge_left(plan: Plan, names: Sequence[str], test: Sequence[Example], folder: Path) -> int:
+    """The most calls that judging can still take.
+
+    While a road is missing, it may become the one that all are shown beside.
+    """
+    most = judge_calls(len(names), len(test))
+    if len(finished_roads(names, folder)) < len(names):
+        return most
+    try:
+        roads = [road(folder / "roads" / name, test, name) for name in names]
+    except OkakaeError:
+        return most  # what is wrong with it is said when its turn comes
+    return judge_left(plan, roads, best_of(roads).name, folder)
 
 
 def _judged(

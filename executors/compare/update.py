@@ -10,13 +10,22 @@ from typing import Literal
 from advisor.types import Estimate
 from executors.compare.roads import Road
 from executors.compare.spent import year_jpy
-from executors.compare.verdict import Verdict
-from executors.evaluate.heldout import cluster
-from executors.evaluate.statistics import Interval, paired_difference
+from executors.compare.verdict import Against, Verdict, between
 
-Outcome = Literal["confirmed", "shown worse", "cheaper", "simpler", "not measured", "undecided"]
+Outcome = Literal[
+    "confirmed",
+    "shown worse",
+    "cheaper",
+    "simpler",
+    "price unknown",
+    "not measured",
+    "not compared",
+    "undecided",
+]
 """`shown worse`: the one recommended before was shown to be worse than the best. `cheaper` and
-`simpler`: that was not shown, and another costs less or is as cheap and simpler."""
+`simpler`: that was not shown, and another costs less or is as cheap and simpler.
+`price unknown`: that was not shown, and another's price is known while nobody knows this one's.
+`not compared`: only one road was measured, which says nothing about any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +37,14 @@ class Update:
     outcome: Outcome
     road_before: Road | None
     road_after: Road | None
-    gap: Interval | None
-    """Correct answers of the road after minus those of the road before."""
+    against: Against | None
+    """The road after beside the road before: its figures minus that one's."""
 
     @property
     def overturned(self) -> bool:
-        """Whether the advice is another one now."""
+        """Whether the evidence gives another advice now."""
+        if self.outcome == "not compared":
+            return False
         return self.after is not None and self.after != self.before
 
     @property
@@ -58,12 +69,11 @@ def update(roads: Sequence[Road], verdict: Verdict, recommended: str) -> Update:
     # Several roads of one approach: the best of them is what was recommended.
     before = chosen if chosen in measured else max(measured, key=_score, default=None)
     after = chosen.plan.approach if chosen else None
-    gap = None
+    against = None
     if before and chosen and before is not chosen:
-        clusters = [cluster(result.example) for result in before.results]
-        gap = paired_difference(chosen.correct, before.correct, clusters)
-    outcome = _outcome(before, chosen, verdict)
-    return Update(recommended, after, outcome, before, chosen, gap)
+        against = between(chosen, before, roads)
+    outcome = "not compared" if chosen and len(roads) == 1 else _outcome(before, chosen, verdict)
+    return Update(recommended, after, outcome, before, chosen, against)
 
 
 def _outcome(before: Road | None, after: Road | None, verdict: Verdict) -> Outcome:
@@ -75,8 +85,11 @@ def _outcome(before: Road | None, after: Road | None, verdict: Verdict) -> Outco
         return "confirmed"
     if verdict.against_best[before.name].verdict == "worse":
         return "shown worse"
-    costs = [year_jpy(before), year_jpy(after)]
-    same = None in costs or len({round(cost.likely) for cost in costs if cost}) == 1
+    costs = year_jpy(before), year_jpy(after)
+    # A known price goes before an unknown one, whatever is simpler; two unknown ones are equal.
+    if costs[0] is None and costs[1] is not None:
+        return "price unknown"
+    same = len({round(cost.likely) for cost in costs if cost}) < 2
     return "simpler" if same else "cheaper"
 
 

@@ -35,7 +35,7 @@ TOO_FEW = 15
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """One road beside the best one on the same questions."""
+    """One road beside another, mostly the best one, on the same questions."""
 
     difference: Interval
     p_value: float
@@ -54,7 +54,7 @@ class Verdict:
     against_best: dict[str, Against]
     lost_because: dict[str, tuple[str, ...]]
     values: dict[str, Any] = field(default_factory=dict)
-    """What the text of `says` needs besides choice, best, n and points."""
+    """What the text of `says` needs besides choice, best, n and points; `told` names a road."""
 
 
 def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict:
@@ -62,34 +62,60 @@ def judge(roads: Sequence[Road], seen: Diagnosed = NOTHING_DIAGNOSED) -> Verdict
 
     The choice is the road that costs least over 12 months at the user's traffic among those not
     shown to be worse than the best; equal costs go to the simpler road. With fewer than 15
-    questions nothing is chosen.
+    questions nothing is chosen. A road that was measured alone is chosen for want of others, and
+    the text says that it was compared with nothing.
     """
     n = len(roads[0].results)
-    best = max(roads, key=lambda road: (mean(road.correct), -road.simplicity))
+    best = best_of(roads)
     clusters = [cluster(result.example) for result in best.results]
     p_values = pair_p_values({road.name: road.correct for road in roads}, clusters)
-    against: dict[str, Against] = {}
-    for road in roads:
-        gap = paired_difference(road.correct, best.correct, clusters)
-        p = p_values.get(frozenset((road.name, best.name)), 1.0)
-        against[road.name] = Against(gap, p, _judgement(road is best, gap, p, n))
+    against = {road.name: _against(road, best, p_values) for road in roads}
     detectable = _detectable([road.correct for road in roads], best.correct, clusters)
     open_ = [r for r in roads if r is best or against[r.name].verdict == "no difference shown"]
-    if n < TOO_FEW:
-        choice, says = None, "verdict.too-few"
-    else:
-        chosen = min(open_, key=_by_cost)
-        choice = chosen.name
-        says = "verdict.clear" if len(open_) == 1 else "verdict.tie"
+    choice = None if n < TOO_FEW else min(open_, key=_by_cost).name
     return Verdict(
         choice,
-        says,
+        _says(roads, open_, n),
         best.name,
         detectable,
         n,
         against,
         {road.name: why_lost(road, best, seen) for road in roads if road.name != choice},
     )
+
+
+def best_of(roads: Sequence[Road]) -> Road:
+    """The road with the highest mean; of equal ones the simplest."""
+    return max(roads, key=lambda road: (mean(road.correct), -road.simplicity))
+
+
+def _says(roads: Sequence[Road], open_: Sequence[Road], n: int) -> str:
+    """The text of the choice among roads of which those open are not shown to be worse."""
+    if len(roads) == 1:
+        return "verdict.alone"
+    if n < TOO_FEW:
+        return "verdict.too-few"
+    if len(open_) > 1:
+        unknown = [year_jpy(road) is None for road in open_]
+        if all(unknown):
+            return "verdict.tie-unpriced"
+        return "verdict.tie-some-unpriced" if any(unknown) else "verdict.tie"
+    binary = is_binary(*(road.correct for road in roads))
+    return "verdict.clear" if binary else "verdict.clear-graded"
+
+
+def between(one: Road, other: Road, roads: Sequence[Road]) -> Against:
+    """One of these roads beside another, by the rule that holds them against the best."""
+    clusters = [cluster(result.example) for result in other.results]
+    p_values = pair_p_values({road.name: road.correct for road in roads}, clusters)
+    return _against(one, other, p_values)
+
+
+def _against(one: Road, other: Road, p_values: Mapping[frozenset[str], float]) -> Against:
+    clusters = [cluster(result.example) for result in other.results]
+    gap = paired_difference(one.correct, other.correct, clusters)
+    p = p_values.get(frozenset((one.name, other.name)), 1.0)
+    return Against(gap, p, judgement(gap, p, gap.n))
 
 
 def pair_p_values(
@@ -130,19 +156,21 @@ def _by_cost(road: Road) -> tuple[float, int]:
     return math.inf if year is None else round(year.likely), road.simplicity
 
 
-def _judgement(is_best: bool, gap: Interval, p_value: float, n: int) -> Judgement:
-    """A difference is shown when interval and test both say so.
+def judgement(gap: Interval, p_value: float, n: int) -> Judgement:
+    """What a gap over n questions shows of the road that it is taken from.
 
-    They rest on the same spread; the interval answers for this pair alone, the p-value for all
-    pairs together, and nothing is called worse beside an interval that holds zero.
+    A difference is shown when interval and test both say so. They rest on the same spread; the
+    interval answers for this pair alone, the p-value for all pairs together, and nothing is
+    called worse or better beside an interval that holds zero. Beside the best road itself none
+    can be better: its mean is the highest.
     """
     if n < TOO_FEW:
         return "not enough questions"
-    if is_best or p_value >= SIGNIFICANT_BELOW:
-        return "no difference shown"
-    if gap.high < 0:
+    if p_value < SIGNIFICANT_BELOW and gap.high < 0:
         return "worse"
-    return "better" if gap.low > 0 else "no difference shown"
+    if p_value < SIGNIFICANT_BELOW and gap.low > 0:
+        return "better"
+    return "no difference shown"
 
 
 def why_lost(road: Road, best: Road, seen: Diagnosed = NOTHING_DIAGNOSED) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from executors.evaluate.clustered import (
 )
 
 Z_95 = 1.959964
+UNBOUNDED = (-math.inf, math.inf)
 Key = TypeVar("Key")
 
 
@@ -36,28 +37,22 @@ def mean_interval(
     """Mean and 95 % interval; whole clusters (documents) are drawn together.
 
     A share of 0 or 1 gets Wilson's interval: resampling identical values would claim certainty.
+    Of values that all lie in 0–1 the interval does as well; differences have their own bounds
+    (see `paired_difference`).
     """
-    import numpy as np
-
-    data = np.asarray(values, dtype=float)
-    n = len(data)
-    if n == 0:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    value = float(data.mean())
-    if float(np.ptp(data)) == 0.0:
-        low, high = wilson(value, n) if value in (0.0, 1.0) else (value, value)
-        return Interval(value, low, high, n)
-    lows, highs = bootstrap_intervals(data[None], groups_of(n, clusters), seed=seed)
-    low, high = float(lows[0]), float(highs[0])
-    if data.min() >= 0 and data.max() <= 1:
-        low, high = max(0.0, low), min(1.0, high)
-    return Interval(value, min(low, value), max(high, value), n)
+    n = len(values)
+    if n and len(set(values)) == 1 and values[0] in (0.0, 1.0):
+        return Interval(float(values[0]), *wilson(values[0], n), n)
+    return _bootstrap(values, clusters, seed, (0.0, 1.0) if _within_0_1(values) else UNBOUNDED)
 
 
 def paired_difference(
     a: Sequence[float], b: Sequence[float], clusters: Sequence[str] | None = None, *, seed: int = 0
 ) -> Interval:
-    """Mean of a - b on the same questions, with its clustered bootstrap interval."""
+    """Mean of a - b on the same questions, with its clustered bootstrap interval.
+
+    Where both lie in 0–1 it stays within -1 and 1. The interval of b - a is its mirror image.
+    """
     if len(a) != len(b):
         raise ValueError(f"not paired: {len(a)} and {len(b)} questions")
     gaps = [x - y for x, y in zip(a, b, strict=True)]
@@ -66,7 +61,32 @@ def paired_difference(
         low, high = wilson(abs(gaps[0]), len(gaps))
         low, high = (-high, high) if gaps[0] == 0 else sorted((gaps[0] * low, gaps[0] * high))
         return Interval(gaps[0], low, high, len(gaps))
-    return mean_interval(gaps, clusters, seed=seed)
+    return _bootstrap(gaps, clusters, seed, (-1.0, 1.0) if _within_0_1(a, b) else UNBOUNDED)
+
+
+def _bootstrap(
+    values: Sequence[float],
+    clusters: Sequence[str] | None,
+    seed: int,
+    bounds: tuple[float, float],
+) -> Interval:
+    """The mean with its bootstrap interval, cut where no mean could lie."""
+    import numpy as np
+
+    data = np.asarray(values, dtype=float)
+    n = len(data)
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    value = float(data.mean())
+    if float(np.ptp(data)) == 0.0:
+        return Interval(value, value, value, n)
+    lows, highs = bootstrap_intervals(data[None], groups_of(n, clusters), seed=seed)
+    low, high = max(bounds[0], float(lows[0])), min(bounds[1], float(highs[0]))
+    return Interval(value, min(low, value), max(high, value), n)
+
+
+def _within_0_1(*answers: Sequence[float]) -> bool:
+    return all(0 <= value <= 1 for values in answers for value in values)
 
 
 def wilson(share: float, n: float, z: float = Z_95) -> tuple[float, float]:

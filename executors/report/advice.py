@@ -8,12 +8,12 @@ from typing import Any
 from advisor.types import Estimate
 from executors.compare.roads import Road
 from executors.compare.update import Update
+from executors.compare.verdict import Against
 from executors.report.view import View, slug
 
 
 def update_document(update: Update) -> dict[str, Any]:
     """Under `recommendation_update` in report.json."""
-    gap = update.gap
     return {
         "before": update.before,
         "after": update.after,
@@ -22,15 +22,22 @@ def update_document(update: Update) -> dict[str, Any]:
         "evidence": {
             "road_before": _road(update.road_before, update.year_before),
             "road_after": _road(update.road_after, update.year_after),
-            "difference": None
-            if gap is None
-            else {
-                "difference": round(gap.value, 4),
-                "low": round(gap.low, 4),
-                "high": round(gap.high, 4),
-                "n": gap.n,
-            },
+            "difference": _difference(update.against),
         },
+    }
+
+
+def _difference(against: Against | None) -> dict[str, Any] | None:
+    if against is None:
+        return None
+    gap = against.difference
+    return {
+        "difference": round(gap.value, 4),
+        "low": round(gap.low, 4),
+        "high": round(gap.high, 4),
+        "n": gap.n,
+        "p_value": round(against.p_value, 4),
+        "verdict": against.verdict,
     }
 
 
@@ -58,10 +65,20 @@ def told(told: Mapping[str, Any], view: View) -> str:
         values[when] = view.word("approach", told[when]) if told[when] else "-"
         if road := evidence[f"road_{when}"]:
             values[f"road_{when}"] = view.word("road", road["name"])
-            values[f"share_{when}"] = f"{road['correct']['value']:.0%}"
+            value = road["correct"]["value"]
+            shown_value = f"{value:.2f}" if view.graded else f"{value:.0%}"
+            values[f"figure_{when}"] = view.scored("measure.says", value=shown_value)
             yen = road["year_jpy"]
             values[f"yen_{when}"] = "?" if yen is None else f"{yen:,}"
     if gap:
-        low, high = (round(100 * gap[end]) for end in ("low", "high"))
-        values |= {"gap": f"{100 * gap['difference']:+.0f} [{low:+d}, {high:+d}]", "n": gap["n"]}
+        values |= {"gap": _gap(gap, view), "n": gap["n"]}
     return view.t(f"report.update.{slug(told['outcome'])}", **values)
+
+
+def _gap(gap: Mapping[str, Any], view: View) -> str:
+    """Points where shares are compared, else the difference of the scores themselves."""
+    value, low, high = (gap[end] for end in ("difference", "low", "high"))
+    if view.graded:
+        return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    ends = f"[{round(100 * low):+d}, {round(100 * high):+d}]"
+    return view.t("measure.points", gap=f"{100 * value:+.0f} {ends}")

@@ -11,13 +11,15 @@ INK, MUTED, GRID = "var(--ink)", "var(--muted)", "var(--line)"
 CHOSEN, OTHER, BEST = "var(--accent)", "var(--bar)", "var(--warm)"
 
 
-def interval_bars(rows: Sequence[Mapping[str, object]], label: str) -> str:
+def interval_bars(rows: Sequence[Mapping[str, object]], label: str, *, share: bool = True) -> str:
     """One bar per road from 0 to 1 with its 95 % interval as a whisker.
 
     Args:
         rows: `name`, `value`, `low`, `high`, `n`, `chosen` each.
         label: what the bars show, for people who cannot see them.
+        share: whether the values are shares, shown in percent, or scores.
     """
+    form = ".0%" if share else ".2f"
     left, right, step, top = 170, 110, 44, 26
     height = top + step * len(rows) + 18
     scale = WIDTH - left - right
@@ -25,7 +27,7 @@ def interval_bars(rows: Sequence[Mapping[str, object]], label: str) -> str:
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         x = left + tick * scale
         parts.append(_line(x, top - 6, x, height - 14, GRID))
-        parts.append(_text(x, top - 11, f"{tick:.0%}", 11, MUTED, "middle"))
+        parts.append(_text(x, top - 11, f"{tick:{form}}", 11, MUTED, "middle"))
     for position, row in enumerate(rows):
         value, low, high = (float(str(row[k])) for k in ("value", "low", "high"))
         middle = top + position * step + 15
@@ -41,7 +43,7 @@ def interval_bars(rows: Sequence[Mapping[str, object]], label: str) -> str:
             _line(x1, middle, x2, middle, INK, 1.5),
             _line(x1, middle - 6, x1, middle + 6, INK, 1.5),
             _line(x2, middle - 6, x2, middle + 6, INK, 1.5),
-            _text(WIDTH - right + 12, middle + 5, f"{value:.0%}", 13, INK),
+            _text(WIDTH - right + 12, middle + 5, f"{value:{form}}", 13, INK),
             _text(WIDTH - right + 56, middle + 5, f"n={row['n']}", 11, MUTED),
         ]
     return _svg(height, label, parts)

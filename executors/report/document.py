@@ -15,6 +15,7 @@ from advisor.types import Language
 from executors.compare.roads import Road
 from executors.compare.verdict import Verdict
 from executors.evaluate.heldout import Scored, cluster
+from executors.evaluate.measure import graded_by, measure
 from executors.evaluate.statistics import Interval, mean_interval
 from executors.report.forgetting import read_forgetting
 from executors.report.searched import prompting_document
@@ -36,6 +37,7 @@ def build_document(
 ) -> dict[str, Any]:
     """The whole report in the contract's form; paths are relative to `folder`."""
     first = roads[0]
+    graded = graded_by(result for road in roads for result in road.results)
     after = None if verdict is None else _approach(verdict.choice, roads)
     return {
         "schema_version": 1,
@@ -45,7 +47,7 @@ def build_document(
         if verdict is None
         else {
             "choice": verdict.choice,
-            "says": verdict_sentence(verdict, first.plan.language),
+            "says": verdict_sentence(verdict, first.plan.language, graded),
             "says_id": verdict.says,
             "best": verdict.best,
             "n": verdict.n,
@@ -65,11 +67,17 @@ def build_document(
     }
 
 
-def verdict_sentence(verdict: Verdict, lang: Language) -> str:
-    """The verdict as the one sentence that people read."""
+def verdict_sentence(verdict: Verdict, lang: Language, graded: Sequence[str] = ()) -> str:
+    """The verdict as the one sentence that people read.
+
+    Args:
+        graded: by what the figures are graded (see `Road.graded`).
+    """
     choice = t(f"road.{verdict.choice}", lang) if verdict.choice else ""
     points = round(100 * verdict.detectable_difference)
     values = verdict.values | {"best": t(f"road.{verdict.best}", lang)}
+    told = verdict.values.get("told", verdict.best)
+    values |= {"told": t(f"road.{told}", lang), "what": measure(graded, lang)}
     return t(verdict.says, lang, choice=choice, n=verdict.n, points=points, **values).strip()
 
 
@@ -87,7 +95,9 @@ def _road(road: Road, verdict: Verdict | None, folder: Path) -> dict[str, Any]:
         "variant": plan.variant,
         "n": len(road.results),
         "metrics": metrics,
+        "graded": road.graded,
         "by_kind": _by_kind(road),
+        "answerable": _interval(_correct([r for r in road.results if r.example.answerable])),
         "seconds_per_answer": round(road.seconds_per_answer, 3),
         "estimate": {key: asdict(value) for key, value in manifest.estimates.items()},
         "actual": {key: round(value, 6) for key, value in manifest.actuals.items()},
@@ -147,20 +157,19 @@ def _figure_names(results: Sequence[Scored]) -> list[str]:
 
 
 def _by_kind(road: Road) -> dict[str, Any]:
-    """The headline figure apart for answerable, unanswerable and each kind of example."""
+    """The headline figure apart for unanswerable questions and each kind of the others."""
     groups: dict[str, list[Scored]] = {}
     for result in road.results:
         kind = result.example.kind if result.example.answerable else "unanswerable"
         groups.setdefault(kind, []).append(result)
-    return {
-        kind: _interval(
-            mean_interval(
-                [result.figures["correct"] for result in results],
-                [cluster(result.example) for result in results],
-            )
-        )
-        for kind, results in sorted(groups.items())
-    }
+    return {kind: _interval(_correct(results)) for kind, results in sorted(groups.items())}
+
+
+def _correct(results: Sequence[Scored]) -> Interval:
+    return mean_interval(
+        [result.figures["correct"] for result in results],
+        [cluster(result.example) for result in results],
+    )
 
 
 def _interval(interval: Interval, value_name: str = "value") -> dict[str, Any]:

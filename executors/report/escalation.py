@@ -8,7 +8,7 @@ from typing import Any
 from advisor.types import Estimate
 from executors.compare.escalate import Step, Walk
 from executors.compare.spent import per_1000_answers, spent
-from executors.compare.verdict import TOO_FEW, Verdict, judge, why_wrong
+from executors.compare.verdict import TOO_FEW, Verdict, judge, why_lost, why_wrong
 from executors.evaluate.statistics import Interval
 
 
@@ -88,12 +88,15 @@ def walk_verdict(walk: Walk) -> Verdict:
     """Where the walk stopped and what that shows; else what the comparison of its steps says.
 
     The choice is the step that met the target; where none did, the cheapest not shown to be
-    worse than the best. With fewer than 15 questions nothing is chosen.
+    worse than the best. With fewer than 15 questions nothing is chosen. The best stays the one
+    that all are measured against; the sentence may speak of another (`told` in its values).
     """
-    verdict = judge(walk.roads)
-    told = walk.stopped_at or _in_spite_of_waiting(walk) or verdict.best
+    roads = walk.roads
+    verdict = judge(roads)
+    told = _told(walk, verdict)
     step = walk.step(told)
     values = {
+        "told": told,
         "score": f"{step.score.value:.2f}" if step.score else "-",
         "target": f"{walk.target.score:g}",
         "at_least": f"{step.judged.at_least:.2f}" if step.judged else "-",
@@ -102,7 +105,16 @@ def walk_verdict(walk: Walk) -> Verdict:
         "needed": f"{step.judged.questions_needed or 0:,}" if step.judged else "-",
     }
     choice = verdict.choice if walk.stopped_at is None or walk.n < TOO_FEW else walk.stopped_at
-    return replace(verdict, choice=choice, best=told, says=_says(walk, step), values=values)
+    best = next(road for road in roads if road.name == verdict.best)
+    lost = {road.name: why_lost(road, best) for road in roads if road.name != choice}
+    return replace(verdict, choice=choice, says=_says(walk, step), values=values, lost_because=lost)
+
+
+def _told(walk: Walk, verdict: Verdict) -> str:
+    """The step that the sentence is about."""
+    if walk.limit is not None:
+        return verdict.best
+    return walk.stopped_at or _in_spite_of_waiting(walk) or verdict.best
 
 
 def _in_spite_of_waiting(walk: Walk) -> str | None:

@@ -34,7 +34,8 @@ def render_html(document: Mapping[str, Any], lang: str) -> str:
         if (svg := loss_curve(road["curve"], labels))
     ]
     bars = view.bars()
-    chart = Markup(interval_bars(bars, view.t("report.column.correct"))) if bars else ""
+    label, share = view.scored("report.column.correct"), not view.graded
+    chart = Markup(interval_bars(bars, label, share=share)) if bars else ""
     names = ("chart", "coverage", "false", "line")
     words = {name: view.t(f"report.abstention.{name}") for name in names}
     abstentions = [

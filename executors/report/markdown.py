@@ -24,6 +24,7 @@ def render_markdown(document: Mapping[str, Any], lang: str) -> str:
         lines += ["", f"## {view.t('escalate.section')}", "", rule, ""]
         lines += table(view.step_header(), view.step_rows())
     lines += ["", f"## {view.t('report.section.scores')}", ""]
+    lines += [view.scored("report.scores-explained"), ""]
     lines += table(view.score_header(), view.score_rows())
     if rows := view.diagnostic_rows():
         lines += ["", f"### {view.t('report.section.diagnostics')}", ""]

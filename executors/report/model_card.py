@@ -97,7 +97,7 @@ def _method(about: Mapping[str, Any], plan: Plan, manifest: Manifest, view: View
 
 
 def _figures(about: Mapping[str, Any], road: Mapping[str, Any], view: View) -> list[str]:
-    rows = [[view.word("figure", name), interval(m)] for name, m in road["metrics"].items()]
+    rows = [[view.figure_name(name), interval(m)] for name, m in road["metrics"].items()]
     losses = f"{about['eval_loss_first']:.3f} → {about['eval_loss_best']:.3f}"
     rows.append([view.t("card.loss"), losses])
     return table([view.t("report.column.figure"), view.t("card.column.value")], rows)

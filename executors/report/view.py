@@ -8,6 +8,7 @@ from typing import Any
 from advisor.render_plan import ACTUAL_FOR, amount, number, span, verdict
 from advisor.texts import has_text, t
 from advisor.types import Estimate, Language
+from executors.evaluate.measure import by_words, measure
 
 
 class View:
@@ -30,6 +31,21 @@ class View:
         roads: Sequence[Mapping[str, Any]] = self.document["roads"]
         return roads
 
+    @property
+    def graded(self) -> list[str]:
+        """By what the headline figure is graded; empty where every answer is right or wrong."""
+        roads = self.document.get("roads", ())
+        return sorted({name for road in roads for name in road.get("graded", ())})
+
+    def scored(self, id_: str, **values: Any) -> str:
+        """A text that speaks of the headline figure, by whether it is a share or a score."""
+        if not self.graded:
+            return self.t(id_, **values)
+        return self.t(f"{id_}-graded", by=by_words(self.graded, self.lang), **values)
+
+    def figure_name(self, name: str) -> str:
+        return self.scored("figure.correct") if name == "correct" else self.word("figure", name)
+
     def headline(self) -> str:
         """The one sentence a manager takes away."""
         verdict = self.document["verdict"]
@@ -38,16 +54,15 @@ class View:
             metric = road["metrics"].get("correct")
             if metric is None:
                 return self.t("report.headline.no-questions", road=self.word("road", road["name"]))
-            return self.t(
-                "report.headline.one",
-                road=self.word("road", road["name"]),
-                share=percent(metric["value"]),
-                n=road["n"],
-            )
+            value, shown = metric["value"], self.word("road", road["name"])
+            share = f"{value:.2f}" if self.graded else percent(value)
+            return self.scored("report.headline.one", road=shown, share=share, n=road["n"])
         choice = self.word("road", verdict["choice"]) if verdict["choice"] else ""
         points = round(100 * verdict["detectable_difference"])
         values = {"choice": choice, "n": verdict["n"], "points": points}
         values |= verdict.get("values", {}) | {"best": self.word("road", verdict["best"])}
+        told = values.get("told", verdict["best"])
+        values |= {"told": self.word("road", told), "what": measure(self.graded, self.lang)}
         return self.t(verdict["says_id"], **values).strip()
 
     def cautions(self) -> list[str]:
@@ -80,14 +95,17 @@ class View:
         return notes
 
     def before_after(self) -> str:
-        """What became of the advice; of an escalation, or an older report, in short."""
+        """What became of the advice; of an escalation, or an older report, in short.
+
+        Empty where one road was measured alone: that says nothing about which one to take.
+        """
         from executors.report.advice import told
 
         if update := self.document.get("recommendation_update"):
             return told(update, self)
         before = self.document["recommendation_before"]
         after = self.document["recommendation_after"]
-        if before is None or after is None:
+        if before is None or after is None or len(self.roads) < 2:
             return ""
         key = "report.before-after.same" if before == after else "report.before-after.changed"
         return self.t(key, before=self.word("approach", before), after=self.word("approach", after))
@@ -113,11 +131,13 @@ class View:
         if target is None:
             return ""
         score, latency = f"{target['score']:g}", f"{target['latency_s']:g}"
-        return self.t("escalate.rule", score=score, latency=latency, looks=target["looks"])
+        values = {"score": score, "latency": latency, "looks": target["looks"]}
+        return self.t("escalate.rule", what=measure(self.graded, self.lang), **values)
 
     def step_header(self) -> list[str]:
-        names = ("road", "score", "at-least", "seconds", "yen", "gain", "target")
-        return [self.t(f"escalate.column.{name}") for name in names]
+        names = ("at-least", "seconds", "yen", "gain", "target")
+        first = [self.t("escalate.column.road"), self.scored("escalate.column.score")]
+        return first + [self.t(f"escalate.column.{name}") for name in names]
 
     def step_rows(self) -> list[list[str]]:
         """The steps of an escalation in order: those measured, and why the others were not."""
@@ -153,40 +173,53 @@ class View:
         return self.t("escalate.and").join(said)
 
     def score_header(self) -> list[str]:
-        names = ("road", "correct", "answerable", "unanswerable", "seconds", "against", "why")
-        return [self.t(f"report.column.{name}") for name in names]
+        names = ("answerable", "unanswerable", "seconds", "against", "why")
+        first = [self.t("report.column.road"), self.scored("report.column.correct")]
+        return first + [self.t(f"report.column.{name}") for name in names]
 
     def score_rows(self) -> list[list[str]]:
-        rows = []
-        for road in self.roads:
-            kinds = road["by_kind"]
-            answerable = [value for kind, value in kinds.items() if kind != "unanswerable"]
-            against = road.get("against_best")
-            rows.append(
-                [
-                    self.word("road", road["name"]),
-                    interval(road["metrics"].get("correct")),
-                    interval(answerable[0] if answerable else None),
-                    interval(kinds.get("unanswerable")),
-                    f"{road['seconds_per_answer']:.2f}",
-                    self._against(against, road),
-                    " / ".join(self.word("lost", slug(why)) for why in road.get("lost_because", ()))
-                    or "-",
-                ]
-            )
-        return rows
+        return [self._score_row(road) for road in self.roads]
 
-    def _against(self, against: Mapping[str, Any] | None, road: Mapping[str, Any]) -> str:
-        if against is None:
+    def _score_row(self, road: Mapping[str, Any]) -> list[str]:
+        causes = [self.word("lost", slug(why)) for why in road.get("lost_because", ())]
+        return [
+            self.word("road", road["name"]),
+            interval(road["metrics"].get("correct")),
+            self._answerable(road),
+            interval(road["by_kind"].get("unanswerable")),
+            f"{road['seconds_per_answer']:.2f}",
+            self._against(road),
+            " / ".join(causes) or "-",
+        ]
+
+    def _answerable(self, road: Mapping[str, Any]) -> str:
+        """All answerable questions together; kind by kind in reports from before they were."""
+        if "answerable" in road:
+            return interval(road["answerable"])
+        kinds = road["by_kind"].items()
+        return " / ".join(interval(v) for kind, v in kinds if kind != "unanswerable") or "-"
+
+    def judgement(self, road: Mapping[str, Any]) -> str:
+        """The road beside the best one in a word; a dash where nothing was compared."""
+        against = road.get("against_best")
+        if against is None or len(self.roads) < 2:
             return "-"
         if road["name"] == self.document["verdict"]["best"]:
             return self.t("judgement.best")
+        return self.word("judgement", slug(against["verdict"]))
+
+    def _against(self, road: Mapping[str, Any]) -> str:
+        against, word = road.get("against_best"), self.judgement(road)
+        if against is None or len(self.roads) < 2:
+            return word
+        if road["name"] == self.document["verdict"]["best"]:
+            return word
         gap = f"{against['difference']:+.2f} [{against['low']:+.2f}, {against['high']:+.2f}]"
-        return f"{self.word('judgement', slug(against['verdict']))} {gap}"
+        return f"{word} {gap}"
 
     def diagnostic_header(self) -> list[str]:
-        names = ("diagnostic", "correct", "beside")
-        return [self.t(f"report.column.{name}") for name in names]
+        first = [self.t("report.column.diagnostic"), self.scored("report.column.correct")]
+        return [*first, self.t("report.column.beside")]
 
     def diagnostic_rows(self) -> list[list[str]]:
         """The runs that are no candidates: their score, and how far each road stays behind."""
@@ -209,7 +242,7 @@ class View:
             *(self.word("road", r["name"]) for r in self.roads),
         ]
         rows = [
-            [self.word("figure", name), *(interval(r["metrics"].get(name)) for r in self.roads)]
+            [self.figure_name(name), *(interval(r["metrics"].get(name)) for r in self.roads)]
             for name in names
         ]
         return header, rows

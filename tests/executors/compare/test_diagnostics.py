@@ -76,6 +76,8 @@ def test_the_diagnostics_stand_on_the_roads_own_questions_and_are_no_candidates(
     monkeypatch.setattr(diagnostics, "_open", opened)
     again = compare(plans, tmp_path / "out", session, resume=True)
     assert again.diagnosed == found.diagnosed
+    assert set(found.before.forecast.by_road) == {"prompting", "rag", *NAMES}
+    assert again.before.forecast.by_road == {} and again.before.forecast.hours.high == 0
 
 
 def test_one_that_was_cut_off_is_no_diagnostic_and_those_before_it_are(

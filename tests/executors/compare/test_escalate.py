@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,15 +22,19 @@ from advisor.cli import main
 from advisor.errors import RunError
 from advisor.plan import EXECUTORS
 from advisor.session import Session
+from advisor.texts import t
 from advisor.types import Plan
 from executors.compare.candidates import advise
-from executors.compare.escalate import Step, Walk, both_gained, meets, steps_of
+from executors.compare.escalate import Step, Walk, both_gained, measured, meets, steps_of
 from executors.compare.roads import Road
 from executors.compare.spent import price_unknown, spent
 from executors.compare.target import ScoreJudgement, Target
 from executors.evaluate.heldout import Scored
 from executors.evaluate.latency import Latency, latency
 from executors.prompting.executor import PromptingExecutor
+from executors.report.document import build_document
+from executors.report.escalation import walk_verdict
+from executors.report.view import View
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
@@ -210,7 +215,7 @@ def test_targets_nobody_gave_are_told_with_their_source(answers: Path, tmp_path:
     words = ["escalate", "--no-input", "--lang", "en", "--set", "limits.hours=1e-9"]
     words += ["--answers", str(answers), "--run", str(tmp_path / "run")]
     told = CliRunner().invoke(main, words)
-    assert "Target: 0.8 right (okakae's default), 95 % of answers within 10 s" in told.stderr
+    assert "Target: a score of 0.8 (okakae's default), 95 % of answers within 10 s" in told.stderr
 
 
 def test_nothing_is_looked_up_where_the_goal_is_how_to_say_it(
@@ -274,6 +279,62 @@ def test_hybrid_waits_until_both_were_shown_to_gain(
     walk = Walk(steps, Target(0.9, 10), 4)
     assert both_gained(walk) is expected
     assert not both_gained(Walk(steps[1:], Target(0.9, 10), 4))
+
+
+@pytest.fixture
+def walked(tmp_path: Path, plan_for: PlanMaker) -> Callable[..., Walk]:
+    """Finished steps: prompting, RAG and so on, each with what it got right of 40, and its wait."""
+
+    def make(target: float, looks: int, **steps: tuple[int, float]) -> Walk:
+        made = Walk([], Target(target, 10.0), looks, 40)
+        for name, (right, p95) in steps.items():
+            plan = plan_for(name if name == "rag" else "prompting", approach=name)
+            run = RunDir.create(tmp_path / "walk" / "roads" / name, plan, None)
+            run.eval.mkdir()
+            run.finish("done")
+            step = Step(name, name, None)  # type: ignore[arg-type]
+            road = Road(name, run, plan, scored_road(name, right).results)
+            done = replace(measured(step, road, made), waited=Latency(p95 / 2, p95, 20))
+            made.steps.append(done)
+            if meets(done, made.target):
+                made.stopped_at = name
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+@pytest.mark.parametrize(
+    ("steps", "says", "told"),
+    [
+        ({"prompting": (30, 20.0), "rag": (36, 30.0)}, "slow", "prompting"),
+        ({"prompting": (36, 20.0), "rag": (30, 1.0)}, "on-the-line", "rag"),
+        ({"prompting": (4, 1.0), "rag": (9, 1.0)}, "missed", "rag"),
+    ],
+)
+def test_the_road_called_best_is_the_one_that_all_are_measured_against(
+    walked: Callable[..., Walk], tmp_path: Path, steps: Any, says: str, told: str, lang: str
+) -> None:
+    walk = walked(0.75, 2, **steps)
+    verdict = walk_verdict(walk)
+    assert verdict.says == f"escalate.says.{says}"
+    assert verdict.best == max(steps, key=lambda name: steps[name][0])
+    assert verdict.against_best[verdict.best].difference.value == 0
+    assert all(against.difference.value <= 0 for against in verdict.against_best.values())
+    assert set(verdict.lost_because) == set(steps) - {verdict.choice}
+    document = build_document(walk.roads, verdict, folder=tmp_path / "walk", recommended=None)
+    view = View(document, lang)
+    by_name = {step.name: step for step in walk.steps}
+    assert view.headline() == t(
+        verdict.says,
+        lang,  # type: ignore[arg-type]
+        **verdict.values
+        | {"n": 40, "what": t("measure.right", lang)}  # type: ignore[arg-type]
+        | {key: view.word("road", told) for key in ("told", "choice", "best")},
+    )
+    assert f"{by_name[told].score.value:.2f}" in view.headline()  # type: ignore[union-attr]
+    best_rows = [row for row in view.score_rows() if row[5] == view.t("judgement.best")]
+    assert [row[0] for row in best_rows] == [view.word("road", verdict.best)]
 
 
 def test_yen_are_electricity_here_and_unknown_where_nobody_knows_the_price(

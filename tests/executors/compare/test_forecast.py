@@ -62,6 +62,9 @@ def test_calls_and_yen_of_a_server_count_the_diagnostics_too(
     assert together.calls == 3 * 24
     assert together.jpy is not None and alone.jpy is not None
     assert together.jpy.likely > 2 * alone.jpy.likely
+    done = {one.name: len(one.examples) - 4 * (one.name == "closed_book") for one in wanted}
+    rest = forecast({"prompting": plans[0]}, 24, wanted, {"prompting"}, answered=done)
+    assert rest.calls == 4 and list(rest.by_road) == ["closed_book"]
     unknown = plan_for("prompting", config=AWAY | {"endpoint.model": "nobody-knows-it"})
     assert forecast({"prompting": unknown}, 24, []).jpy is None
 

@@ -131,7 +131,9 @@ def test_a_grader_that_reads_agrees_with_the_metric_and_stands_in_the_report(
         assert done.before.forecast.calls == 2 * n + judge_calls(2, n)
         # Asked again, the judge's answers are read from disk.
         received = server.received
-        assert bench.compare(server, resume=True).judged == done.judged
+        again = bench.compare(server, resume=True)
+        assert again.judged == done.judged
+        assert (again.before.forecast.calls, dict(again.before.forecast.by_road)) == (0, {})
         assert server.received == received
     files = report_comparison(
         done.roads, bench.tmp_path / "run", bench.session, verdict=done.verdict, judged=done.judged
@@ -175,6 +177,7 @@ def test_a_judge_keeps_to_the_budget_and_goes_on_from_there(bench: Bench) -> Non
         assert server.received == answered + 5
         whole = bench.compare(server, resume=True, limits_calls=1000)
         assert whole.judged == first.judged
+        assert whole.before.forecast.calls == judge_calls(2, first.verdict.n) - 5
         assert server.received == answered + judge_calls(2, first.verdict.n)
 
 

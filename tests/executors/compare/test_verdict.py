@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from executors.compare.roads import Road
-from executors.compare.verdict import judge, why_lost
+from executors.compare.verdict import between, judge, why_lost
 from executors.evaluate.heldout import Scored
+from executors.report.document import verdict_sentence
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
 
@@ -77,6 +78,17 @@ def test_four_lost_of_fifteen_show_nothing() -> None:
     assert against.verdict == "no difference shown"
 
 
+@pytest.mark.parametrize(("a", "b", "says"), [(GOOD, POOR, "better"), (POOR, GOOD, "worse")])
+def test_a_road_beside_another_may_be_better_or_worse(
+    a: list[float], b: list[float], says: str
+) -> None:
+    one, other = road("rag", a), road("lora", b)
+    assert between(one, other, [one, other]).verdict == says
+    assert between(one, one, [one, other]).verdict == "no difference shown"
+    few = [road("rag", a[20:34]), road("lora", b[20:34])]
+    assert between(*few, few).verdict == "not enough questions"
+
+
 def test_more_roads_need_a_clearer_difference() -> None:
     best, other = [1.0] * 20, [0.0] * 6 + [1.0] * 14
     assert judge([road("rag", best), road("qlora", other)]).against_best["qlora"].verdict == "worse"
@@ -119,6 +131,15 @@ def test_one_road_alone_is_judged_without_others() -> None:
     assert (verdict.choice, verdict.best, verdict.lost_because) == ("rag", "rag", {})
 
 
+@pytest.mark.parametrize(("n", "choice"), [(40, "rag"), (9, None)])
+def test_one_road_alone_is_not_said_to_beat_any_other(n: int, choice: str | None) -> None:
+    verdict = judge([road("rag", GOOD[:n])])
+    assert (verdict.choice, verdict.says) == (choice, "verdict.alone")
+    said = verdict_sentence(verdict, "en"), verdict_sentence(verdict, "ja")
+    assert "Only RAG was measured" in said[0] and "Nothing was compared" in said[0]
+    assert "だけ" in said[1] and "比べていない" in said[1]
+
+
 def test_why_a_road_lost_is_counted_where_the_best_did_better() -> None:
     passage = ({"doc_id": "x"},)
     mine = [
@@ -152,5 +173,5 @@ def test_every_judgement_and_cause_can_be_read_in_both_languages() -> None:
     for lang in ("ja", "en"):
         for word in ("better", "worse", "no difference shown", "not enough questions"):
             assert t(f"judgement.{slug(word)}", lang)  # type: ignore[arg-type]
-        for says in ("verdict.clear", "verdict.tie", "verdict.too-few"):
-            assert t(says, lang, choice="RAG", n=40, points=12)  # type: ignore[arg-type]
+        for says in ("clear", "clear-graded", "tie", "tie-unpriced", "too-few"):
+            assert t(f"verdict.{says}", lang, choice="RAG", n=40, points=12, what="F1")  # type: ignore[arg-type]

@@ -142,6 +142,42 @@ def test_always_winning_is_not_certainty_either(sign: int) -> None:
     assert ends == pytest.approx([0.84, 1.0], abs=0.01)
 
 
+figures = st.sampled_from([0.0, 0.1, 0.35, 0.5, 0.8, 1.0])
+documents = st.sampled_from(["a", "b", "c", "d"])
+paired = st.lists(st.tuples(figures, figures, documents), min_size=1, max_size=30)
+
+
+@given(paired)
+@settings(max_examples=60, deadline=None)
+def test_turning_a_difference_round_mirrors_its_interval(
+    rows: list[tuple[float, float, str]],
+) -> None:
+    a, b, clusters = (list(column) for column in zip(*rows, strict=True))
+    gap, turned = paired_difference(a, b, clusters), paired_difference(b, a, clusters)
+    assert turned.value == pytest.approx(-gap.value, abs=1e-9)
+    assert (turned.low, turned.high) == pytest.approx((-gap.high, -gap.low), abs=1e-9)
+
+
+@given(paired)
+@settings(max_examples=60, deadline=None)
+def test_figures_from_0_to_1_differ_by_1_at_most(rows: list[tuple[float, float, str]]) -> None:
+    a, b, clusters = (list(column) for column in zip(*rows, strict=True))
+    gap = paired_difference(a, b, clusters)
+    assert -1 <= gap.low <= gap.value <= gap.high <= 1
+
+
+def test_a_difference_that_is_never_negative_may_still_be_nothing() -> None:
+    """Two of 40 better and none worse: by the same answers the gap could lie below zero."""
+    better = paired_difference([0.5, 0.5] + [0.0] * 38, [0.0] * 40)
+    assert better.value == pytest.approx(0.025)
+    assert better.low < 0
+
+
+def test_differences_of_figures_without_bounds_are_not_cut() -> None:
+    gap = paired_difference([5.0, 9.0, 1.0, 7.0], [1.0, 2.0, 0.0, 3.0])
+    assert gap.high > 4 and gap.value == pytest.approx(4.0)
+
+
 def test_unpaired_figures_are_refused() -> None:
     with pytest.raises(ValueError, match="not paired"):
         paired_difference([1.0], [1.0, 0.0])

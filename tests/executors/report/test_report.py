@@ -252,6 +252,21 @@ def test_one_road_is_told_without_a_verdict(single: dict[str, Any]) -> None:
     assert [row[5] for row in view.score_rows()] == ["-"]
 
 
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_one_road_of_a_comparison_is_said_to_be_alone(
+    make_road: RoadMaker, tmp_path: Path, lang: str
+) -> None:
+    one = make_road("rag")
+    document = build_document([one], judge([one]), folder=one.run.path, recommended="rag")
+    view = View(document, lang)
+    assert {"ja": "測定したのは", "en": "Only RAG was measured"}[lang] in view.headline()
+    assert view.headline() == document["verdict"]["says"] or lang == "en"
+    assert [row[5] for row in view.score_rows()] == ["-"]
+    assert view.before_after() == ""
+    for text in (render_markdown(document, lang), render_html(document, lang)):
+        assert view.headline() in text
+
+
 def test_without_questions_nothing_is_claimed(plan_for: PlanMaker, tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "r", plan_for("prompting"), None)
     document = document_of([road(run.path, [])], run.path)
