@@ -11,6 +11,7 @@ from advisor.estimate.year import DEFAULT_TRAFFIC
 from advisor.hosts import is_this_machine
 from advisor.types import Estimate, Plan
 from executors.answering import quotes
+from executors.base import FinishReason
 from executors.compare.roads import Road
 from executors.evaluate.heldout import ANSWERS, read_answers
 from executors.prompting.searched import search_answers
@@ -19,6 +20,8 @@ from knowledge.catalog.loader import load
 from knowledge.catalog.records import Api
 
 DAYS = 365
+WITHOUT_MODEL: tuple[FinishReason, ...] = ("abstained", "extractive")
+"""How an answer ends that no model was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,13 @@ def spent(run: RunDir, running_s: float = 0.0) -> Spent:
 def spent_on(plan: Plan, seconds: float, answers: Sequence[Mapping[str, Any]]) -> Spent:
     """What so many seconds and these answers came to under a plan's settings."""
     hours = seconds / 3600
-    calls = sum(bool(answer["tokens_in"]) for answer in answers) if served(plan) else 0
+    calls = sum(map(_asked, answers)) if served(plan) else 0
     return Spent(hours, None if price_unknown(plan) else _jpy(plan, hours, answers), calls)
+
+
+def _asked(answer: Mapping[str, Any]) -> bool:
+    """Whether the model was asked for an answer: one declined or quoted before cost no call."""
+    return answer.get("finish_reason") not in WITHOUT_MODEL
 
 
 def per_1000_answers(road: Road) -> Estimate | None:
