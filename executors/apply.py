@@ -57,6 +57,10 @@ class Asking:
     """So many are asked again one at a time: a batch hides how long one person waits."""
     check: Callable[[], None] = lambda: None
     """Called before each batch; raises LimitError where a limit of the caller is reached."""
+    left_hours: Callable[[], float | None] = lambda: None
+    """What the caller's limits leave for a training from now on; None without a limit."""
+    own_limits: bool = True
+    """Whether the plan's limits hold a training too: not where they were only the caller's."""
 
 
 ONCE = Asking()
@@ -178,7 +182,8 @@ def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
 def _stages(
     run: RunDir, checked: Checked, session: Session, asking: Asking, given: RunData | None
 ) -> None:
-    context, plan = Context(session, asking.check), checked.plan
+    context = Context(session, asking.check, asking.left_hours, asking.own_limits)
+    plan = checked.plan
     road = executor(plan.executor)
     # A search of prompts and the held-out questions ask the same model.
     with _measured(run), sharing_models():

@@ -52,6 +52,12 @@ def spent_on(plan: Plan, seconds: float, answers: Sequence[Mapping[str, Any]]) -
     return Spent(hours, None if price_unknown(plan) else _jpy(plan, hours, answers), calls)
 
 
+def hour_jpy(plan: Plan) -> float:
+    """Yen that an hour of a plan's run counts for; 0 where it is tokens that cost, or unknown."""
+    found = spent_on(plan, 3600.0, ()).jpy
+    return found.likely if found else 0.0
+
+
 def _asked(answer: Mapping[str, Any]) -> bool:
     """Whether the model was asked for an answer: one declined or quoted before cost no call."""
     return answer.get("finish_reason") not in WITHOUT_MODEL
