@@ -23,10 +23,10 @@ from advisor.errors import (
 from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
-from executors.answering import batch_for
+from executors.answering import batch_for, served
 from executors.base import Context, Rehearses, RunData
 from executors.evaluate.heldout import ask, read_answers
-from executors.evaluate.latency import time_alone
+from executors.evaluate.latency import keep_latency, time_alone
 from executors.generator import sharing_models
 from executors.goals import for_goal
 from executors.hardware import forget_peak_ram, peak_ram_gib
@@ -54,7 +54,10 @@ class Asking:
     """How the held-out questions are put to a finished road."""
 
     alone: int = 0
-    """So many are asked again one at a time: a batch hides how long one person waits."""
+    """So many are asked again one at a time: a batch hides how long one person waits.
+
+    A server is asked one at a time anyway; of its answers no second one is bought.
+    """
     check: Callable[[], None] = lambda: None
     """Called before each batch; raises LimitError where a limit of the caller is reached."""
     left_hours: Callable[[], float | None] = lambda: None
@@ -239,7 +242,9 @@ def answer(
                 batch=batch_for(run.plan),
                 before=asking.check,
             )
-        if asking.alone:
+        if asking.alone and served(run.plan):
+            keep_latency(run.eval)  # asked one at a time as it is; more calls would cost more
+        elif asking.alone:
             time_alone(road_system, test[: asking.alone], run.eval, asking.check)
     finally:
         road_system.close()

@@ -10,10 +10,11 @@ from advisor.estimate.money import added, api_jpy, electricity_jpy, times
 from advisor.estimate.year import DEFAULT_TRAFFIC
 from advisor.hosts import is_this_machine
 from advisor.types import Estimate, Plan
-from executors.answering import quotes
+from executors.answering import served
 from executors.base import FinishReason
 from executors.compare.roads import Road
 from executors.evaluate.heldout import ANSWERS, read_answers
+from executors.evaluate.latency import ALONE
 from executors.prompting.searched import search_answers
 from executors.rundir import RunDir
 from knowledge.catalog.loader import load
@@ -35,14 +36,14 @@ class Spent:
 
 
 def spent(run: RunDir, running_s: float = 0.0) -> Spent:
-    """What a run took so far, and its answers with it, those of a prompt search too.
+    """What a run took so far, with its answers, those of a prompt search and those timed alone.
 
     Args:
         running_s: seconds of the present attempt, not yet in the run's manifest.
     """
     seconds = run.manifest.actuals.get("total_seconds", 0.0) + running_s
-    answers = [*read_answers(run.eval / ANSWERS), *search_answers(run.artifacts)]
-    return spent_on(run.plan, seconds, answers)
+    heldout = [*read_answers(run.eval / ANSWERS), *read_answers(run.eval / ALONE)]
+    return spent_on(run.plan, seconds, [*heldout, *search_answers(run.artifacts)])
 
 
 def spent_on(plan: Plan, seconds: float, answers: Sequence[Mapping[str, Any]]) -> Spent:
@@ -110,12 +111,6 @@ def _jpy(plan: Plan, hours: float, answers: Sequence[Mapping[str, Any]]) -> Esti
     on_card = plan.expected_machine.get("gpu", "none") != "none"
     watts = "gpu_machine_watts" if on_card else "cpu_machine_watts"
     return electricity_jpy(_exactly(hours, "hours"), watts)
-
-
-def served(plan: Plan) -> bool:
-    """Whether a server behind a URL writes the answers, here or elsewhere."""
-    # RAG that quotes passages asks no server, whatever the settings name.
-    return bool(plan.config.get("endpoint.url")) and not quotes(plan)
 
 
 def elsewhere(plan: Plan) -> bool:
