@@ -178,8 +178,8 @@ class EndpointGenerator:
             ) from None
         except openai.APIError as error:
             raise self._failed(error.message[:200]) from None
-        except (json.JSONDecodeError, UnicodeDecodeError):  # the body says it is JSON
-            raise self._failed("no JSON") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:  # the body says it is JSON
+            raise self._failed(type(error).__name__) from None
 
     def close(self) -> None:
         self._client.close()
