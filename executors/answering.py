@@ -16,6 +16,12 @@ def quotes(plan: Plan) -> bool:
     return plan.executor == "rag" and plan.config.get("rag.answer", "extractive") == "extractive"
 
 
+def served(plan: Plan) -> bool:
+    """Whether a server behind a URL writes the answers, here or elsewhere."""
+    # RAG that quotes passages asks no server, whatever the settings name.
+    return bool(plan.config.get("endpoint.url")) and not quotes(plan)
+
+
 def batch_for(plan: Plan) -> int:
     """How many questions a road is asked together: each answer is on disk before the next begins.
 

@@ -23,10 +23,10 @@ from advisor.errors import (
 from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
-from executors.answering import batch_for
+from executors.answering import batch_for, served
 from executors.base import Context, Rehearses, RunData
 from executors.evaluate.heldout import ask, read_answers
-from executors.evaluate.latency import time_alone
+from executors.evaluate.latency import keep_latency, time_alone
 from executors.generator import sharing_models
 from executors.goals import for_goal
 from executors.hardware import forget_peak_ram, peak_ram_gib
@@ -54,9 +54,16 @@ class Asking:
     """How the held-out questions are put to a finished road."""
 
     alone: int = 0
-    """So many are asked again one at a time: a batch hides how long one person waits."""
+    """So many are asked again one at a time: a batch hides how long one person waits.
+
+    A server is asked one at a time anyway; of its answers no second one is bought.
+    """
     check: Callable[[], None] = lambda: None
     """Called before each batch; raises LimitError where a limit of the caller is reached."""
+    left_hours: Callable[[], float | None] = lambda: None
+    """What the caller's limits leave for a training from now on; None without a limit."""
+    own_limits: bool = True
+    """Whether the plan's limits hold a training too: not where they were only the caller's."""
 
 
 ONCE = Asking()
@@ -178,7 +185,8 @@ def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
 def _stages(
     run: RunDir, checked: Checked, session: Session, asking: Asking, given: RunData | None
 ) -> None:
-    context, plan = Context(session, asking.check), checked.plan
+    context = Context(session, asking.check, asking.left_hours, asking.own_limits)
+    plan = checked.plan
     road = executor(plan.executor)
     # A search of prompts and the held-out questions ask the same model.
     with _measured(run), sharing_models():
@@ -234,7 +242,9 @@ def answer(
                 batch=batch_for(run.plan),
                 before=asking.check,
             )
-        if asking.alone:
+        if asking.alone and served(run.plan):
+            keep_latency(run.eval)  # asked one at a time as it is; more calls would cost more
+        elif asking.alone:
             time_alone(road_system, test[: asking.alone], run.eval, asking.check)
     finally:
         road_system.close()

@@ -117,6 +117,10 @@ class Context:
     session: Session
     check: Callable[[], None] = lambda: None
     """Called before each batch of answers; raises LimitError where a limit is reached."""
+    left_hours: Callable[[], float | None] = lambda: None
+    """What the caller's limits leave for a training from now on; None without a limit."""
+    own_limits: bool = True
+    """Whether the plan's limits hold a training too: not where they were only the caller's."""
 
     @property
     def lang(self) -> str:

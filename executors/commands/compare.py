@@ -74,6 +74,7 @@ def compare(
             limits=limits,
             drop_leaks=drop_leaks,
             pilot=pilot,
+            own_limits=answers is None,
         )
         files = report_comparison(
             comparison.roads,

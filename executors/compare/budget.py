@@ -11,11 +11,12 @@ from typing import Literal
 from advisor.errors import LimitError
 from advisor.estimate.money import times
 from advisor.types import Estimate, Plan, Scalar
+from executors.apply import Asking
 from executors.compare import judging
 from executors.compare.diagnostics import ABOUT, FOLDER
 from executors.compare.pilot import FOLDER as PILOT
 from executors.compare.roads import finished_roads
-from executors.compare.spent import Spent, spent, spent_on
+from executors.compare.spent import Spent, hour_jpy, spent, spent_on
 from executors.evaluate.heldout import ANSWERS, read_answers
 from executors.rundir import RunDir
 
@@ -25,8 +26,8 @@ Limit = Literal["hours", "jpy", "calls"]
 class Budget:
     """Kept between roads and before each batch of answers.
 
-    A training is not begun when even its low estimate would pass the limit; once begun, its own
-    plan stops it at `limits.hours`.
+    A training is not begun when what is left of even its low estimate would pass a limit; once
+    begun, it stops where `left_hours` says.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Budget:
         by: Literal["escalate", "compare"],
         limits: Mapping[str, Scalar],
         judge: Plan | None = None,
+        own_limits: bool = True,
     ) -> None:
         """Keep `limits`; 0 or nothing said means none.
 
@@ -45,12 +47,15 @@ class Budget:
             by: the command whose words tell that a limit was reached.
             limits: settings by id, of which `limits.*` count.
             judge: the plan that an LLM judge's answers are counted by.
+            own_limits: the plans' limits are their own; else they were made with the whole run's,
+                which may have been raised since.
         """
         self._plans, self._folder, self._by, self._judge = plans, folder, by, judge
         self.hours = float(limits.get("limits.hours") or 0)
         self.jpy = float(limits.get("limits.jpy") or 0)
         self.calls = int(limits.get("limits.calls") or 0)
         self._name, self._since = "", time.perf_counter()
+        self._hour_jpy, self._own_limits = 0.0, own_limits
 
     def begin(self, name: str) -> None:
         """A road is about to begin; a finished one costs nothing more.
@@ -61,7 +66,9 @@ class Budget:
         self._name, self._since = name, time.perf_counter()
         if finished_roads([name], self._folder):
             return
-        self._refuse_training(self._plans[name].estimates.get("hours"))
+        plan = self._plans[name]
+        self._hour_jpy = hour_jpy(plan)
+        self._refuse_training(self._folder / "roads" / name, plan.estimates.get("hours"))
 
     def begin_pilot(self, plan: Plan, path: Path, share: float) -> None:
         """A training on a share of a road's rows is about to begin, at `path` below the run.
@@ -70,15 +77,41 @@ class Budget:
             LimitError: nothing is left for it.
         """
         self._name, self._since = path.relative_to(self._folder).as_posix(), time.perf_counter()
+        self._hour_jpy = hour_jpy(plan)
         estimate = plan.estimates.get("hours")
-        self._refuse_training(times(estimate, share) if estimate else None)
+        self._refuse_training(path, times(estimate, share) if estimate else None)
 
-    def _refuse_training(self, estimate: Estimate | None) -> None:
+    def _refuse_training(self, path: Path, estimate: Estimate | None) -> None:
         self.check()
-        if self.hours and estimate:
-            hours = self._spent()["hours"]
-            if hours + estimate.low > self.hours:
-                raise self._reached("hours", hours, self.hours)
+        run = RunDir(path)
+        begun = run.manifest_path.is_file()
+        if estimate is None or (begun and run.done("build")):
+            return
+        # Earlier attempts at it are spent already: only the rest is still to come.
+        took = spent(run).hours if begun else 0.0
+        left, have = max(0.0, estimate.low - took), self._spent()
+        if self.hours and have["hours"] + left > self.hours:
+            raise self._reached("hours", have["hours"], self.hours)
+        if self.jpy and have["jpy"] + left * self._hour_jpy > self.jpy:
+            raise self._reached("jpy", have["jpy"], self.jpy)
+
+    def asking(self, alone: int = 0) -> Asking:
+        """How a road is run within these limits; `alone` as in `Asking`."""
+        return Asking(alone, self.check, self.left_hours, self._own_limits)
+
+    def left_hours(self) -> float | None:
+        """Hours that the present training may take yet, by the limits of hours and of yen."""
+        limits: list[float] = []
+        have = self._spent() if self.hours or self.jpy else {}
+        if self.hours:
+            limits.append(self.hours - have["hours"])
+        if self.jpy and self._hour_jpy:
+            limits.append((self.jpy - have["jpy"]) / self._hour_jpy)
+        return max(0.0, min(limits)) if limits else None
+
+    def raised(self, error: LimitError) -> bool:
+        """Whether the limit of the whole run was reached, and not one of a road's own plan."""
+        return error.ref.startswith(f"{self._by}-")
 
     def begin_diagnostics(self) -> None:
         """The roads are done; what is asked from here on stands beside them."""

@@ -14,7 +14,7 @@ from advisor.files import write_json
 from advisor.session import Session
 from advisor.texts import has_text
 from advisor.types import Approach, Option, Plan, Recommendation
-from executors.apply import Asking, Checked, check_plan
+from executors.apply import Checked, check_plan
 from executors.compare.budget import Budget
 from executors.compare.candidates import Advised, planned
 from executors.compare.questions import freeze
@@ -139,7 +139,8 @@ def escalate(
     test = freeze(list(checked.values()), session).test
     walk = Walk(steps, target, _looks(folder, len(checked), test, resume), len(test))
     _say_before(walk, test, len(checked), session)
-    budget = Budget(plans, folder, "escalate", next(iter(plans.values())).config)
+    limits = next(iter(plans.values())).config
+    budget = Budget(plans, folder, "escalate", limits, own_limits=False)
     started = time.perf_counter()
     for position, step in enumerate(walk.steps):
         if step.name not in checked:
@@ -177,7 +178,7 @@ def _take(
         return step
     try:
         budget.begin(step.name)
-        asking = Asking(alone=TIMED_ALONE, check=budget.check)
+        asking = budget.asking(alone=TIMED_ALONE)
         road = finish(step.name, entry, test, folder, session, resume=True, asking=asking)
     except LimitError as error:
         walk.limit = error

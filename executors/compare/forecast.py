@@ -13,9 +13,9 @@ from advisor.estimate.shapes import find_shapes
 from advisor.estimate.year import prompt_tokens_of
 from advisor.power import detectable_difference, questions_for
 from advisor.types import Estimate, Plan
-from executors.answering import asks_model
+from executors.answering import asks_model, served
 from executors.compare.diagnostics import Wanted
-from executors.compare.spent import api_of, elsewhere, price_unknown, served
+from executors.compare.spent import api_of, elsewhere, price_unknown
 from knowledge.catalog.loader import find_gpu
 
 SHOT_TOKENS = 150

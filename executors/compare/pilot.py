@@ -19,7 +19,7 @@ from advisor.errors import LimitError, OkakaeError
 from advisor.plan import seal
 from advisor.session import Session
 from advisor.types import Plan
-from executors.apply import Checked, apply
+from executors.apply import ONCE, Asking, Checked, apply
 from executors.base import Context, RunData
 from executors.compare.breaking import told_as_failure
 from executors.finetune.executor import tuning_method
@@ -112,6 +112,7 @@ def train_pilots(
     data: RunData,
     session: Session,
     begin: Callable[[Plan, Path, float], None],
+    asking: Asking = ONCE,
 ) -> None:
     """Train every part that is not trained yet, below `folder`; a failing one stops its pilot.
 
@@ -119,9 +120,10 @@ def train_pilots(
         finished: roads whose own training, the last point, is there.
         begin: called before each training with the plan, where it runs, and its share of the
             road's rows; raises LimitError where nothing is left for it.
+        asking: the limits that the trainings are held to.
 
     Raises:
-        LimitError: a limit was reached; the next call goes on from there.
+        LimitError: a limit of the caller was reached; the next call goes on from there.
     """
     for pilot in pilots:
         if pilot.road not in finished:
@@ -135,16 +137,21 @@ def train_pilots(
             begin(pilot.entry.plan, path, len(part) / pilot.examples)
             try:
                 with told_as_failure(path):
-                    _train(pilot, part, folder, data, session)
-            except LimitError:
-                raise
+                    _train(pilot, part, folder, data, session, asking)
             except OkakaeError as error:
+                if isinstance(error, LimitError):
+                    asking.check()  # the caller's limit ends everything, the plan's own this pilot
                 session.say("pilot.skipped", road=road, why=error.ref)
                 break
 
 
 def _train(
-    pilot: Pilot, part: tuple[Example, ...], folder: Path, data: RunData, session: Session
+    pilot: Pilot,
+    part: tuple[Example, ...],
+    folder: Path,
+    data: RunData,
+    session: Session,
+    asking: Asking,
 ) -> None:
     """The road's own recipe on some of its rows; nothing is asked of it and no weights are kept."""
     entry, path = pilot.entry, pilot.path(folder, part)
@@ -158,7 +165,7 @@ def _train(
         indexed = RunDir.open(folder / "roads" / pilot.road)
         given, _ = HybridExecutor().grounded(entry.plan, indexed, given, Context(session))
     checked = replace(entry, plan=pilot_plan(entry.plan))
-    run = apply(checked, session, run_path=path, resume=path.exists(), data=given)
+    run = apply(checked, session, run_path=path, resume=path.exists(), data=given, asking=asking)
     for leftover in (run.artifacts, path / "checkpoints"):
         shutil.rmtree(leftover, ignore_errors=True)
 

@@ -105,6 +105,7 @@ def compare(
     limits: Mapping[str, Scalar] | None = None,
     drop_leaks: bool = False,
     pilot: bool = False,
+    own_limits: bool = True,
 ) -> Comparison:
     """Apply every plan below `folder` and judge the roads on the same questions.
 
@@ -117,6 +118,7 @@ def compare(
             own: a limit that was reached may be raised to go on.
         drop_leaks: see `freeze`.
         pilot: also train the tuned roads on parts of their rows, to tell what more rows bring.
+        own_limits: see `Budget`.
 
     Raises:
         Forbidden, MachineError: the judge may not or cannot be asked.
@@ -154,7 +156,7 @@ def compare(
         frozen.without_gold,
     )
     _say_before(before, len(checked), session)
-    budget = Budget(by_road, folder, "compare", settings, judging)
+    budget = Budget(by_road, folder, "compare", settings, judging, own_limits)
     folder.mkdir(parents=True, exist_ok=True)
     with RunDir(folder).locked(), sharing_models():
         roads, failed, limit = _take(entries, frozen, folder, session, budget, resume)
@@ -170,7 +172,8 @@ def compare(
         if pilots and not limit:
             forget_models()
             try:
-                train_pilots(pilots, finished, folder, data, session, budget.begin_pilot)
+                begin, asking = budget.begin_pilot, budget.asking()
+                train_pilots(pilots, finished, folder, data, session, begin, asking)
             except LimitError as error:
                 limit = error
     verdict, judged = judge(roads, seen), None
@@ -251,11 +254,17 @@ def _take(
                 folder,
                 session,
                 resume=resume,
-                asking=Asking(check=budget.check),
+                asking=budget.asking(),
                 data=frozen.data,
             )
             roads.append(done)
         except LimitError as error:
+            if not budget.raised(error):  # its own plan's: this road's failure alone
+                failed[name] = error.ref
+                session.say("compare.road-failed", name=session.t(f"road.{name}"), why=error.ref)
+                if len(checked) == 1:
+                    raise
+                continue
             if not roads:
                 raise
             rest = list(checked)[len(roads) + len(failed) :]

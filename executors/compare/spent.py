@@ -10,15 +10,19 @@ from advisor.estimate.money import added, api_jpy, electricity_jpy, times
 from advisor.estimate.year import DEFAULT_TRAFFIC
 from advisor.hosts import is_this_machine
 from advisor.types import Estimate, Plan
-from executors.answering import quotes
+from executors.answering import served
+from executors.base import FinishReason
 from executors.compare.roads import Road
 from executors.evaluate.heldout import ANSWERS, read_answers
+from executors.evaluate.latency import ALONE
 from executors.prompting.searched import search_answers
 from executors.rundir import RunDir
 from knowledge.catalog.loader import load
 from knowledge.catalog.records import Api
 
 DAYS = 365
+WITHOUT_MODEL: tuple[FinishReason, ...] = ("abstained", "extractive")
+"""How an answer ends that no model was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +36,32 @@ class Spent:
 
 
 def spent(run: RunDir, running_s: float = 0.0) -> Spent:
-    """What a run took so far, and its answers with it, those of a prompt search too.
+    """What a run took so far, with its answers, those of a prompt search and those timed alone.
 
     Args:
         running_s: seconds of the present attempt, not yet in the run's manifest.
     """
     seconds = run.manifest.actuals.get("total_seconds", 0.0) + running_s
-    answers = [*read_answers(run.eval / ANSWERS), *search_answers(run.artifacts)]
-    return spent_on(run.plan, seconds, answers)
+    heldout = [*read_answers(run.eval / ANSWERS), *read_answers(run.eval / ALONE)]
+    return spent_on(run.plan, seconds, [*heldout, *search_answers(run.artifacts)])
 
 
 def spent_on(plan: Plan, seconds: float, answers: Sequence[Mapping[str, Any]]) -> Spent:
     """What so many seconds and these answers came to under a plan's settings."""
     hours = seconds / 3600
-    calls = sum(bool(answer["tokens_in"]) for answer in answers) if served(plan) else 0
+    calls = sum(map(_asked, answers)) if served(plan) else 0
     return Spent(hours, None if price_unknown(plan) else _jpy(plan, hours, answers), calls)
+
+
+def hour_jpy(plan: Plan) -> float:
+    """Yen that an hour of a plan's run counts for; 0 where it is tokens that cost, or unknown."""
+    found = spent_on(plan, 3600.0, ()).jpy
+    return found.likely if found else 0.0
+
+
+def _asked(answer: Mapping[str, Any]) -> bool:
+    """Whether the model was asked for an answer: one declined or quoted before cost no call."""
+    return answer.get("finish_reason") not in WITHOUT_MODEL
 
 
 def per_1000_answers(road: Road) -> Estimate | None:
@@ -96,12 +111,6 @@ def _jpy(plan: Plan, hours: float, answers: Sequence[Mapping[str, Any]]) -> Esti
     on_card = plan.expected_machine.get("gpu", "none") != "none"
     watts = "gpu_machine_watts" if on_card else "cpu_machine_watts"
     return electricity_jpy(_exactly(hours, "hours"), watts)
-
-
-def served(plan: Plan) -> bool:
-    """Whether a server behind a URL writes the answers, here or elsewhere."""
-    # RAG that quotes passages asks no server, whatever the settings name.
-    return bool(plan.config.get("endpoint.url")) and not quotes(plan)
 
 
 def elsewhere(plan: Plan) -> bool:

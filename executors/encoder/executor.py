@@ -22,7 +22,7 @@ from executors.encoder.system import EncoderSystem, probe, same_embedder
 from executors.encoder.unknown import threshold
 from executors.encoder.vectors import embedded
 from executors.encoder.views import Views, length, side_by_side
-from executors.finetune.survive import limit_hours, limit_reached
+from executors.finetune.survive import Clock, limit_reached
 from executors.hardware import peak_ram_gib
 from executors.permitted import learnable
 from executors.rag.embedding import (
@@ -238,7 +238,7 @@ def _tuned(
     course = Course(settings.steps, settings.learning_rate, settings.seed)
     total = settings.steps * (len(set(folds.tolist())) + AVERAGED)
     with session.progress(session.t("encoder.progress.tune"), total=1.0) as bar:
-        watch = _watch(plan, total, bar.update)
+        watch = _watch(plan, total, bar.update, context)
         tuning = Tuning(embedder, learned, course, run.path / WORK, watch)
         verdict = tuning.verdict(
             folds, frozen.judged, weighting=settings.class_weights, beside=frozen.beside
@@ -256,13 +256,16 @@ def _tuned(
     return verdict
 
 
-def _watch(plan: Plan, total: int, update: Callable[[float], None]) -> Callable[[int], None]:
-    """Moves the bar after each step, and stops where the plan's time or money is spent."""
-    limit_h, started = limit_hours(plan), time.perf_counter()
+def _watch(
+    plan: Plan, total: int, update: Callable[[float], None], context: Context
+) -> Callable[[int], None]:
+    """Moves the bar after each step, and stops where time or money of plan or caller is spent."""
+    left_h, started = Clock(plan, context).left_hours(), time.perf_counter()
 
     def on_step(done: int) -> None:
         update(done / total)
-        if limit_h is not None and time.perf_counter() - started > limit_h * 3600:
+        if left_h is not None and time.perf_counter() - started > left_h * 3600:
+            context.check()  # where it was the caller's limit, it is the caller's to tell of
             raise limit_reached(plan, done)
 
     return on_step

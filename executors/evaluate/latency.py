@@ -11,9 +11,12 @@ from pathlib import Path
 
 from advisor.files import write_json
 from executors.base import Question, System
+from executors.evaluate.heldout import ANSWERS, answer_record, drop_cut_line, read_answers
 from knowledge.corpus.types import Example
 
 LATENCY = "latency.json"
+ALONE = "alone.jsonl"
+"""Every answer to a question asked alone, with the seconds that were `waited` for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +37,44 @@ def time_alone(
     """Ask every example alone and keep the seconds in `folder`; None without examples.
 
     The first is asked once beforehand, untimed: a model's first answer pays for its warming up.
-    `check` is called before each, and may raise to end it.
+    Every answer is kept as it comes, and one that was timed is not asked for again. `check` is
+    called before each, and may raise to end it.
     """
-    seconds: list[float] = []
-    questions = [Question(e.id, e.prompt, e.kind) for e in examples]
-    for question in questions[:1]:
-        system.answer([question])
-    for question in questions:
-        check()
-        started = time.perf_counter()
-        system.answer([question])
-        seconds.append(time.perf_counter() - started)
-    write_json(
-        folder / LATENCY,
-        {"schema_version": 1, "asked": "alone", "seconds": [round(s, 4) for s in seconds]},
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ALONE
+    drop_cut_line(path)
+    known = {one["id"]: one["waited"] for one in read_answers(path) if one["timed"]}
+    waiting = [Question(e.id, e.prompt, e.kind) for e in examples if e.id not in known]
+    with path.open("a", encoding="utf-8") as stream:
+        for number, question in enumerate([*waiting[:1], *waiting]):
+            check()
+            started = time.perf_counter()
+            (reply,) = system.answer([question])
+            waited = round(time.perf_counter() - started, 4)
+            told = {"timed": number > 0, "waited": waited}
+            stream.write(json.dumps(answer_record(reply) | told, ensure_ascii=False) + "\n")
+            stream.flush()
+            if number:
+                known[question.id] = waited
+    return _kept([known[example.id] for example in examples], folder)
+
+
+def keep_latency(folder: Path) -> Latency | None:
+    """The seconds of answers in `folder` that were asked for one at a time from the beginning.
+
+    The first is left out where there are others, as in `time_alone`.
+    """
+    seconds = [float(answer["seconds"]) for answer in read_answers(folder / ANSWERS)]
+    return _kept(seconds[1:] or seconds, folder)
+
+
+def _kept(seconds: Sequence[float], folder: Path) -> Latency | None:
+    write_json(folder / LATENCY, {"schema_version": 1, "asked": "alone", "seconds": list(seconds)})
     return latency(seconds)
 
 
 def read_latency(folder: Path) -> Latency | None:
-    """What `time_alone` kept; None where nothing was timed."""
+    """What was kept of them; None where nothing was timed."""
     path = folder / LATENCY
     if not path.is_file():
         return None

@@ -56,17 +56,19 @@ def survive(
 
     Raises:
         MachineError: `training-out-of-memory` when nothing smaller is left.
+        LimitError: of the caller where its limit was the tighter one, else of the plan.
         OkakaeError: whatever the training itself raised.
     """
     _say_outlook(plan, method, context.session)
     rung = reached(run, Rung(method, plan.config))
-    limit_s = limit_hours(plan) * 3600 if limit_hours(plan) else None
-    started = time.perf_counter()
+    clock = Clock(plan, context)
     while True:
-        left_h = None
-        if limit_s is not None:
-            left_h = max(0.0, limit_s - (time.perf_counter() - started)) / 3600
-        outcome = _train(run, data, context.session, rung, left_h)
+        context.check()
+        try:
+            outcome = _train(run, data, context.session, rung, clock.left_hours())
+        except LimitError:
+            context.check()  # where it was the caller's limit, it is the caller's to tell of
+            raise
         if not isinstance(outcome, OutOfMemory):
             return outcome
         run.event("out-of-memory", why=outcome.why, **rung.told())
@@ -113,6 +115,22 @@ def reached(run: RunDir, planned: Rung) -> Rung:
     names = ("batch_size", "grad_accum", "gradient_checkpointing", "seq_len", "learning_rate")
     config = {**planned.config, **{f"finetune.{name}": last[name] for name in names}}
     return Rung(last["method"], config, last["step"], left_out=int(last["left_out"]))  # type: ignore[arg-type]
+
+
+class Clock:
+    """How long a training may go on: by its plan, counted from here on, and by its caller."""
+
+    def __init__(self, plan: Plan, context: Context) -> None:
+        self._limit_h = limit_hours(plan) if context.own_limits else None
+        self._context = context
+        self._started = time.perf_counter()
+
+    def left_hours(self) -> float | None:
+        """The tighter of both, 0 where it is over; None without a limit."""
+        left = [] if (theirs := self._context.left_hours()) is None else [theirs]
+        if self._limit_h is not None:
+            left.append(self._limit_h - (time.perf_counter() - self._started) / 3600)
+        return max(0.0, min(left)) if left else None
 
 
 def limit_hours(plan: Plan) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 from advisor.errors import MachineError, RunError
 from advisor.hosts import is_this_machine
 from executors.base import Generation, Message
+from knowledge.corpus.languages import estimate_tokens
 
 if TYPE_CHECKING:
     from openai import APIError
     from openai.types.chat import ChatCompletion
+    from openai.types.chat.chat_completion import Choice
 
     from advisor.session import Session
 
@@ -24,6 +28,10 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 """Before the first repetition, doubled before each further one, and the most that is waited."""
 PASSES = (408, 409, 429, 500, 502, 503, 504)
 """What a server says when the same question may succeed a little later."""
+MANY = 2.0
+"""Times the tokens of a large vocabulary, where a server does not count; see `likely_tokens`."""
+TURN_TOKENS = 8
+"""Judgement: what a chat template puts around one turn."""
 
 T = TypeVar("T")
 
@@ -121,14 +129,15 @@ class EndpointGenerator:
 
         with self._faults():
             answer, seconds = self._retrying(ask)
-        if not answer.choices:
+        choice = _first_choice(answer)
+        if choice is None:
             raise self._failed("no choices")
-        choice = answer.choices[0]
+        said = choice.message.content or ""
         usage = answer.usage
         return Generation(
-            text=(choice.message.content or "").strip(),
-            tokens_in=usage.prompt_tokens if usage else 0,
-            tokens_out=usage.completion_tokens if usage else 0,
+            text=said.strip(),
+            tokens_in=_told(usage, "prompt_tokens") or _prompt_tokens(turns),
+            tokens_out=_told(usage, "completion_tokens") or likely_tokens(said),
             seconds=seconds,
             finish_reason="length" if choice.finish_reason == "length" else "stop",
         )
@@ -169,9 +178,42 @@ class EndpointGenerator:
             ) from None
         except openai.APIError as error:
             raise self._failed(error.message[:200]) from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:  # the body says it is JSON
+            raise self._failed(type(error).__name__) from None
 
     def close(self) -> None:
         self._client.close()
+
+
+def likely_tokens(text: str) -> int:
+    """Tokens of a text that a server wrote or was sent and did not count; rather too many.
+
+    Twice the rates of a large vocabulary (knowledge.corpus.languages): smaller ones cut Japanese
+    into about twice as many pieces, and limits of yen must not be passed for want of a count.
+    """
+    return math.ceil(MANY * estimate_tokens(text))
+
+
+def _prompt_tokens(turns: Sequence[Message]) -> int:
+    return sum(likely_tokens(turn["content"]) + TURN_TOKENS for turn in turns)
+
+
+def _told(usage: object, name: str) -> int:
+    """What the server counted; 0 where it did not, whatever stands there instead."""
+    found = getattr(usage, name, None)
+    return found if isinstance(found, int) and found > 0 else 0
+
+
+def _first_choice(answer: object) -> Choice | None:
+    """The first choice with a message; None where a server answered with something else.
+
+    The client checks nothing: a page of HTML comes as a text, a field of any type as it is.
+    """
+    choices = getattr(answer, "choices", None)
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = getattr(first, "message", None)
+    content = getattr(message, "content", 0)
+    return first if content is None or isinstance(content, str) else None
 
 
 def _passes(error: APIError) -> bool:

@@ -17,11 +17,15 @@ class Server:
     """An OpenAI-compatible server of this process that fails as told: one fault a request."""
 
     faults: Iterator[str] = field(default_factory=lambda: iter(()))
-    """200, a status, `retry-after`, `hang`, `cut`, `no-quota`; 200 when there are no more."""
+    """200, a status, `retry-after`, `hang`, `cut`, `no-quota`; 200 when there are no more.
+
+    `body:` and a text: that text with status 200; `html:` likewise, and called HTML.
+    """
     answered: list[str] = field(default_factory=list)
     received: int = 0
     delay_s: float = 0.0
     url: str = ""
+    counts_tokens: bool = True
     says: Callable[[list[dict[str, str]]], str] = lambda _messages: "3日です。"
     """What it answers to these turns."""
     released: threading.Event = field(default_factory=threading.Event)
@@ -54,7 +58,13 @@ class Handler(BaseHTTPRequestHandler):
         elif fault in ("200", "cut"):
             if fault == "200":
                 state.answered.append(asked)
-            self.send(200, completion(state.says(told["messages"])), cut=fault == "cut")
+            said = completion(state.says(told["messages"]))
+            if not state.counts_tokens:
+                del said["usage"]
+            self.send(200, said, cut=fault == "cut")
+        elif fault.startswith(("body:", "html:")):
+            kind = {"body": "application/json", "html": "text/html"}[fault[:4]]
+            self.send(200, fault[5:], {"Content-Type": kind})
         elif fault == "retry-after":
             self.send(429, {"error": {"message": "slow down"}}, {"Retry-After": "7"})
         elif fault == "no-quota":
@@ -66,11 +76,10 @@ class Handler(BaseHTTPRequestHandler):
     def send(
         self, status: int, body: Any, headers: dict[str, str] | None = None, cut: bool = False
     ) -> None:
-        text = json.dumps(body).encode()
+        text = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
-        for name, value in (headers or {}).items():
+        for name, value in ({"Content-Type": "application/json"} | (headers or {})).items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text[: len(text) // 2] if cut else text)

@@ -15,7 +15,7 @@ from advisor.cli import main
 from advisor.errors import LimitError, RunError
 from advisor.plan import load_plan
 from advisor.session import Session
-from executors.apply import apply, check_plan, rehearse
+from executors.apply import Asking, apply, check_plan, rehearse
 from executors.base import Context, Question
 from executors.encoder.executor import EMBEDDER, EncoderExecutor
 from executors.encoder.head import ABOUT, NUMBERS
@@ -173,6 +173,26 @@ def test_the_limit_of_hours_stops_at_a_saved_step(
     path = made_plan(write_labels(tmp_path / "company"), encoder, "limits.hours=0.0000001")
     with pytest.raises(LimitError, match="hours-reached"):
         finished(path, session, tmp_path / "run")
+    assert list((tmp_path / "run" / "checkpoints").rglob("state.safetensors"))
+
+
+def test_the_callers_limit_stops_at_a_saved_step_and_is_the_callers_to_tell(
+    tmp_path: Path, encoder: Path, session: Session
+) -> None:
+    path = made_plan(write_labels(tmp_path / "company"), encoder, "limits.hours=1")
+    asked: list[float] = []
+
+    def left() -> float:
+        asked.append(1e-9)
+        return asked[-1]
+
+    def check() -> None:
+        if asked:
+            raise LimitError("compare-hours-reached", step="encoder", spent="2", limit="2")
+
+    checked, asking = check_plan(path, session)[0], Asking(check=check, left_hours=left)
+    with pytest.raises(LimitError, match="compare-hours-reached"):
+        apply(checked, session, run_path=tmp_path / "run", asking=asking)
     assert list((tmp_path / "run" / "checkpoints").rglob("state.safetensors"))
 
 

@@ -11,7 +11,7 @@ from made import PlanMaker, write_company
 from advisor.errors import LimitError, RunError
 from advisor.plan import save_plan, seal
 from advisor.session import Session
-from executors.apply import apply, check_plan
+from executors.apply import Asking, apply, check_plan
 from executors.base import Context, Question
 from executors.finetune.executor import FinetuneExecutor
 from executors.rundir import RunDir
@@ -85,3 +85,26 @@ def test_the_time_limit_ends_with_its_own_error(planned: Path, session: Session)
         apply(check_plan(planned, session)[0], session, run_path=planned.parent / "run")
     assert caught.value.exit_code == 7
     assert RunDir.open(planned.parent / "run").manifest.status == "interrupted"
+
+
+def test_the_callers_limit_stops_at_a_checkpoint_and_is_the_callers_to_tell(
+    planned: Path, session: Session
+) -> None:
+    """As a comparison has it: what is left for all roads is less than this plan allows."""
+    replan(planned, limits={"hours": 1.0})
+    run = planned.parent / "run"
+    asked: list[float] = []
+
+    def left_once() -> float:
+        asked.append(1e-9)
+        return asked[-1]
+
+    def over() -> None:
+        if asked:
+            raise LimitError("compare-hours-reached", step="lora", spent="2", limit="2")
+
+    asking = Asking(check=over, left_hours=left_once)
+    with pytest.raises(LimitError, match="compare-hours-reached"):
+        apply(check_plan(planned, session)[0], session, run_path=run, asking=asking)
+    assert list((run / "checkpoints").glob("checkpoint-1/whole.json"))
+    assert RunDir.open(run).manifest.error == "compare-hours-reached"

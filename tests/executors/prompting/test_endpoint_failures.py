@@ -15,7 +15,7 @@ from advisor.plan import save_plan
 from advisor.session import Session
 from executors.base import Message
 from executors.compare.run import compare
-from executors.compare.spent import spent
+from executors.compare.spent import spent, spent_on
 from executors.evaluate.heldout import ANSWERS, read_answers
 from executors.prompting import endpoint
 from executors.prompting.endpoint import EndpointGenerator
@@ -103,6 +103,47 @@ def test_what_does_not_pass_is_not_asked_again(
     assert (server.received, pauses) == (1, [])
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "html:<html>Log in first</html>",
+        "body:[]",
+        "body:no JSON",
+        'body:{"choices": []}',
+        'body:{"choices": "none"}',
+        'body:{"choices": [{"text": "old form"}]}',
+        'body:{"choices": [{"message": {"content": [1]}}]}',
+    ],
+)
+def test_an_answer_of_another_form_is_told_as_the_servers_fault(
+    answer: str, server: Server, ask: Maker
+) -> None:
+    generator, pauses = ask()
+    server.faults = iter([answer])
+    with pytest.raises(RunError) as caught:
+        generator.complete([ASKED], max_new_tokens=4)
+    assert (caught.value.ref, caught.value.where) == ("endpoint-failed", server.url)
+    assert (server.received, pauses) == (1, [])
+
+
+def test_a_server_that_counts_no_tokens_is_counted_for_and_rather_too_high(
+    server: Server, ask: Maker
+) -> None:
+    generator, _ = ask()
+    server.counts_tokens = False
+    for empty in ("null", "{}", '{"prompt_tokens": 0, "completion_tokens": null}'):
+        said = '"choices": [{"message": {"content": "3日です。"}}]'
+        server.faults = iter(["200", f'body:{{{said}, "usage": {empty}}}'])
+        for made in generator.complete([ASKED, ASKED], max_new_tokens=4):
+            # In the vocabulary of Gemma 3 these are 6 and 4 tokens, without a template's.
+            assert 6 <= made.tokens_in <= 40
+            assert 4 <= made.tokens_out <= 15
+    turns: list[Message] = [{"role": "user", "content": "x" * 40}] * 2
+    (longer,) = generator.complete([turns], max_new_tokens=4)
+    (short,) = generator.complete([turns[:1]], max_new_tokens=4)
+    assert longer.tokens_in == 2 * short.tokens_in
+
+
 def test_an_account_without_money_is_not_asked_again(server: Server, ask: Maker) -> None:
     generator, pauses = ask()
     server.faults = iter(["no-quota"])
@@ -157,6 +198,26 @@ def test_a_comparison_keeps_its_budget_of_calls_and_asks_nothing_twice(
     taken = spent(found.roads[0].run)
     assert taken.calls == 16
     assert sum(answer["tokens_in"] for answer in answers) == 16 * 11
+
+
+def test_a_server_that_counts_no_tokens_keeps_the_limit_of_calls_all_the_same(
+    server: Server, tmp_path: Path, plan_for: PlanMaker, session: Session
+) -> None:
+    server.counts_tokens = False
+    data = write_company(tmp_path / "company", pairs=40)
+    config = {"endpoint.url": server.url, "endpoint.model": "m", "limits.calls": 10}
+    save_plan(plan_for("prompting", data, config=config), tmp_path / "a.json")
+    with pytest.raises(LimitError, match="compare-calls-reached"):
+        compare([tmp_path / "a.json"], tmp_path / "out", session)
+    assert server.received == 10
+
+
+def test_a_call_is_an_answer_that_a_model_was_asked_for(plan_for: PlanMaker) -> None:
+    plan = plan_for("rag", config={"endpoint.url": "http://localhost:1/v1", "rag.answer": "model"})
+    declined = {"finish_reason": "abstained", "tokens_in": 0, "tokens_out": 0}
+    asked = {"finish_reason": "stop", "tokens_in": 0, "tokens_out": 0}
+    judged = {"tokens_in": 9, "tokens_out": 1}  # of an LLM judge, which never declines
+    assert spent_on(plan, 1.0, [declined, asked, judged]).calls == 2
 
 
 def test_a_server_that_breaks_down_leaves_its_answers_and_the_rest_is_asked_later(
