@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from advisor.errors import MachineError, UsageError
 from executors import starter
 from executors.hardware import Purpose, pick_device, pick_dtype
+from executors.template import end_token_ids
 from executors.weights import ModelFolder, check_model_folder, digest
 
 if TYPE_CHECKING:
@@ -297,14 +298,16 @@ def _nf4(dtype: torch.dtype) -> Any:
 
 
 def _own_generation_defaults(model: Any, tokenizer: Any) -> None:
-    """Keep what ends an answer, drop the publisher's sampling: answers are greedy unless asked."""
+    """Keep what ends an answer, drop the publisher's sampling: answers are greedy unless asked.
+
+    Saved with a tuned model, so that whoever serves it stops where the training taught it to.
+    """
     from transformers import GenerationConfig
 
     shipped = model.generation_config
     ends = shipped.eos_token_id if shipped is not None else None
     ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
-    if tokenizer.eos_token_id not in ends:
-        ends.append(tokenizer.eos_token_id)
+    ends += sorted(end_token_ids(tokenizer) - set(ends))
     model.generation_config = GenerationConfig(
         do_sample=False,
         bos_token_id=tokenizer.bos_token_id,
