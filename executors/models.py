@@ -18,7 +18,7 @@ from advisor.errors import MachineError, UsageError
 from executors import starter
 from executors.hardware import Purpose, pick_device, pick_dtype
 from executors.template import end_token_ids
-from executors.weights import ModelFolder, check_model_folder, digest
+from executors.weights import ModelFolder, check_model_folder, damaged_error, digest
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STARTER = "starter"
 Attention = Literal["auto", "sdpa", "eager", "flash_attention_2"]
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+MISSING_SHOWN = 5
 # Safetensors and text only: pickles and code are not even fetched.
 _HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "LICEN*", "USE_POLICY*")
 
@@ -247,6 +248,7 @@ def _load_model(
     quantised: bool,
     attention: Attention,
 ) -> Any:
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -263,24 +265,32 @@ def _load_model(
     if quantised or device.type != "cpu":
         options["device_map"] = {"": device}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             str(folder.path),
             config=config,
             dtype=dtype,
             trust_remote_code=False,
             use_safetensors=not folder.pickled,
+            output_loading_info=True,
             **options,
         )
     except ImportError as error:
         raise MachineError(
             "model-needs-package", model=source, reason=str(error).strip()[:300]
         ) from error
+    except SafetensorError as error:
+        files = ", ".join(shard.name for shard in folder.shards)
+        raise damaged_error(folder.path, source, f"{files}: {error}"[:300]) from error
     except (ValueError, RuntimeError, OSError) as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise MachineError("model-too-big", model=source, device=str(device)) from error
         raise MachineError(
             "model-unloadable", where=str(folder.path), model=source, reason=str(error)[:300]
         ) from error
+    # transformers fills what it does not find with random numbers, and only warns.
+    if lacking := sorted(info["missing_keys"]):
+        told = ", ".join(lacking[:MISSING_SHOWN]) + ", …" * (len(lacking) > MISSING_SHOWN)
+        raise damaged_error(folder.path, source, told)
     if quantised and device.type == "cpu":
         keep_quantised_weights_trainable(model)
     return model.eval()
