@@ -265,7 +265,7 @@ def _load_model(
     if quantised or device.type != "cpu":
         options["device_map"] = {"": device}
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        found: Any = AutoModelForCausalLM.from_pretrained(
             str(folder.path),
             config=config,
             dtype=dtype,
@@ -287,6 +287,7 @@ def _load_model(
         raise MachineError(
             "model-unloadable", where=str(folder.path), model=source, reason=str(error)[:300]
         ) from error
+    model, info = found
     # transformers fills what it does not find with random numbers, and only warns.
     if lacking := sorted(info["missing_keys"]):
         told = ", ".join(lacking[:MISSING_SHOWN]) + ", …" * (len(lacking) > MISSING_SHOWN)

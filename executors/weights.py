@@ -174,7 +174,7 @@ def _whole(shard: Path, tensors: Iterable[str]) -> bool:
             ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             return False
-    return size == 8 + header_bytes + max(ends, default=0) and header.keys() >= set(tensors)
+    return header.keys() >= set(tensors) and bool(size == 8 + header_bytes + max(ends, default=0))
 
 
 def _licence(path: Path) -> Path | None:
