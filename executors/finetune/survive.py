@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from executors.base import Context, RunData
 from executors.finetune.ladder import Rung, next_rung
 from executors.finetune.memory import died_of_memory
 from executors.rundir import RunDir
+from knowledge.corpus.types import Example
 
 WORK = "training"
 """Folder of the run for what parent and child tell each other."""
@@ -58,7 +59,10 @@ def survive(
         MachineError: `training-out-of-memory` when nothing smaller is left.
         OkakaeError: whatever the training itself raised.
     """
+    from executors.finetune.general import planned_rows
+
     _say_outlook(plan, method, context.session)
+    general = planned_rows(plan, run, data, context.session)
     rung = reached(run, Rung(method, plan.config))
     limit_s = limit_hours(plan) * 3600 if limit_hours(plan) else None
     started = time.perf_counter()
@@ -66,7 +70,7 @@ def survive(
         left_h = None
         if limit_s is not None:
             left_h = max(0.0, limit_s - (time.perf_counter() - started)) / 3600
-        outcome = _train(run, data, context.session, rung, left_h)
+        outcome = _train(run, data, general, context.session, rung, left_h)
         if not isinstance(outcome, OutOfMemory):
             return outcome
         run.event("out-of-memory", why=outcome.why, **rung.told())
@@ -174,7 +178,12 @@ def _never(_length: int, _left_out: int) -> bool:
 
 
 def _train(
-    run: RunDir, data: RunData, session: Session, rung: Rung, left_h: float | None
+    run: RunDir,
+    data: RunData,
+    general: Sequence[Example],
+    session: Session,
+    rung: Rung,
+    left_h: float | None,
 ) -> dict[str, float] | OutOfMemory:
     """One attempt in a child; its actuals, or that memory ran out."""
     work = run.path / WORK
@@ -192,6 +201,7 @@ def _train(
             "config": dict(rung.config),
             "limit_hours": left_h,
             "data": parts,  # the test questions stay here: what trains never sees them
+            "general": [asdict(e) for e in general],
             "digest": data.corpus.digest,
             "session": {
                 "lang": session.lang,

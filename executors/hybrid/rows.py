@@ -19,7 +19,6 @@ from executors.rag.answer.system import RagSystem
 from knowledge.catalog.texts import text
 from knowledge.corpus.types import Example
 
-
 COUNTED = ("found", "put_in", "left_out", "told_elsewhere", "without_document")
 
 

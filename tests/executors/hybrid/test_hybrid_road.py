@@ -111,7 +111,9 @@ def handbook_road(*more: Document) -> RagSystem:
     ],
 )
 def test_another_page_of_the_same_handbook_is_not_the_passage(known) -> None:
-    asked = example("a", "慶弔休暇の申請は書面で？", "handbook.md", "祖父母の場合は3日です。", **known)
+    asked = example(
+        "a", "慶弔休暇の申請は書面で？", "handbook.md", "祖父母の場合は3日です。", **known
+    )
     shown = [passage.text for passage in handbook_road().read_for(asked.prompt)]
     assert HANDBOOK[0] in shown and HANDBOOK[1] not in shown
     made = ground([asked], handbook_road(), lang="ja", left_out_share=0.0)
