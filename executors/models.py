@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from advisor.errors import MachineError, UsageError
+from advisor.errors import Forbidden, MachineError, UsageError
 from executors import starter
 from executors.hardware import Purpose, pick_device, pick_dtype
 from executors.template import end_token_ids
@@ -165,7 +165,11 @@ def load(
 
 
 def load_tokenizer(
-    reference: str, *, allow: Set[str] = frozenset(), offline: bool = False
+    reference: str,
+    *,
+    allow: Set[str] = frozenset(),
+    offline: bool = False,
+    allow_pickled: bool = False,
 ) -> tuple[Tokenizer, int | None]:
     """The tokenizer of a model and its context in tokens (None: not said); no weights are loaded.
 
@@ -173,7 +177,7 @@ def load_tokenizer(
         UsageError, MachineError, Forbidden: as `resolve`.
     """
     _require_packages("transformers")
-    folder = resolve(reference, allow=allow, offline=offline)
+    folder = resolve(reference, allow=allow, offline=offline, allow_pickled=allow_pickled)
     with quiet_libraries():
         tokenizer = _load_tokenizer(folder, reference)
     text_config = folder.config.get("text_config") or folder.config
@@ -229,6 +233,9 @@ def _load_tokenizer(folder: ModelFolder, source: str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder.path), trust_remote_code=False)
     except Exception as error:  # the libraries raise a bare Exception for a damaged file
+        # Said of a class that only the publisher's program has; others that name one do without.
+        if "trust_remote_code" in str(error):
+            raise Forbidden("model-own-code", model=source) from error
         raise MachineError(
             "model-tokenizer-damaged", where=str(folder.path), model=source, reason=str(error)[:300]
         ) from error

@@ -186,6 +186,18 @@ def test_a_models_own_code_is_never_run(folder: Path) -> None:
     assert (error.ref, error.exit_code) == ("model-own-code", 9)
 
 
+def test_a_tokenizer_that_alone_needs_its_own_code_is_told_as_such(folder: Path) -> None:
+    file = folder / "tokenizer_config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    (folder / "trap.py").write_text("raise SystemExit('ran foreign code')", encoding="utf-8")
+    config["auto_map"] = {"AutoTokenizer": ["trap.T", None]}
+    file.write_text(json.dumps(config), encoding="utf-8")
+    load(str(folder))  # a class that transformers knows is used in its place
+    file.write_text(json.dumps(config | {"tokenizer_class": "HomeMade"}), encoding="utf-8")
+    error = refused(folder)
+    assert (error.ref, error.exit_code) == ("model-own-code", 9)
+
+
 def test_what_is_no_language_model_is_said(folder: Path, tmp_path: Path) -> None:
     def ref_with(**changes: str) -> str:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | changes
