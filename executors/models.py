@@ -19,6 +19,7 @@ from executors import starter
 from executors.hardware import Purpose, pick_device, pick_dtype
 from executors.template import end_token_ids
 from executors.weights import ModelFolder, check_model_folder, damaged_error, digest
+from knowledge.catalog.loader import find_model
 
 if TYPE_CHECKING:
     import torch
@@ -68,6 +69,7 @@ class LoadedModel:
     parameters: int
     context_tokens: int | None
     licence: str | None
+    """Ids of the catalog's licences with commas between, an address, or the name of a file."""
     quantised: bool = False
 
     def with_model(self, model: Any) -> LoadedModel:
@@ -335,8 +337,13 @@ def _own_generation_defaults(model: Any, tokenizer: Any) -> None:
 
 
 def _licence(folder: ModelFolder, reference: str) -> str | None:
+    """What the catalog says of a model of the hub, else the file that lies beside the weights."""
     if reference == STARTER:
         return starter.LICENCE_URL
+    # A folder may bear the name of a model and hold another one.
+    known = None if Path(reference).expanduser().is_dir() else find_model(reference)
+    if known is not None:
+        return known.licence
     return folder.licence.name if folder.licence else None
 
 

@@ -251,6 +251,10 @@ def test_a_hub_model_in_the_cache_needs_no_network(
     shutil.copytree(original, repository / "snapshots" / "abc123")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     assert resolve("okakae-tests/cached").path.name == "abc123"
+    assert load("okakae-tests/cached").licence is None
+    repository.rename(cache / "models--Qwen--Qwen2.5-3B")
+    assert load("Qwen/Qwen2.5-3B").licence == "qwen-research"  # what the catalog says of it
+    (cache / "models--Qwen--Qwen2.5-3B").rename(repository)
     # A download that stopped half-way leaves a snapshot without some shards.
     min((repository / "snapshots" / "abc123").glob("model-*.safetensors")).unlink()
     assert refused("okakae-tests/cached").ref == "model-shards-missing"
