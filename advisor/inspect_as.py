@@ -17,10 +17,11 @@ from knowledge.corpus.types import Example, Problem
 
 if TYPE_CHECKING:
     from advisor.session import Session
-    from advisor.types import Language
+    from advisor.types import Language, Scalar
 
 NAME = "inspect-as"
 SEQ_LEN = "finetune.seq_len"
+PICKLED = "weights.allow_pickled"
 # Reasons for which lengths are estimated instead: the model is not at hand, and was not asked for.
 _NOT_AT_HAND = {"model-not-here", "model-gated", "model-download-failed", "package-missing"}
 
@@ -77,12 +78,14 @@ def rows_seen(
     """The examples as `model` will be trained on them.
 
     Raises:
-        UsageError: no such model, or a setting that is not the planned length.
+        UsageError: no such model, or a setting of which nothing here depends.
         MachineError, Forbidden: the model is here and cannot be used.
     """
-    seq_len = planned_length(sets)
+    seq_len, allow_pickled = _planned(sets)
     try:
-        made: RowsSeen = _heavy()(session, examples, model, seq_len, _language(examples))
+        made: RowsSeen = _heavy()(
+            *(session, examples, model, seq_len, _language(examples)), allow_pickled=allow_pickled
+        )
     except MachineError as error:
         if error.ref not in _NOT_AT_HAND:
             raise
@@ -92,18 +95,22 @@ def rows_seen(
     return made
 
 
-def planned_length(sets: Sequence[str]) -> int:
-    """`finetune.seq_len` as a plan would have it; the catalog's default unless it was set."""
+def _planned(sets: Sequence[str]) -> tuple[int, bool]:
+    """The longest row in tokens and whether pickled weights are accepted, as a plan has them."""
+    from advisor.plan_config import read_settings
     from knowledge.catalog.loader import load
 
-    given = str(load("settings")[SEQ_LEN].default)
+    known = {id_: load("settings")[id_] for id_ in (SEQ_LEN, PICKLED)}
+    values: dict[str, Scalar] = {id_: setting.default for id_, setting in known.items()}
     for item in sets:
         id_, _, value = (part.strip() for part in item.partition("="))
-        if id_ != SEQ_LEN or not value.isdecimal() or int(value) < 1:
-            fault = Fault("inspect-set", item, (("id", SEQ_LEN),))
-            raise UsageError("inspect-set", where=item, faults=(fault,), id=SEQ_LEN)
-        given = value
-    return int(given)
+        read, faults = read_settings({id_: value}, known)
+        if faults:
+            said = {"seq_len": SEQ_LEN, "pickled": PICKLED}
+            fault = Fault("inspect-set", item, tuple(said.items()))
+            raise UsageError("inspect-set", where=item, faults=(fault,), **said)
+        values |= read
+    return int(values[SEQ_LEN]), bool(values[PICKLED])
 
 
 def as_record(seen: RowsSeen) -> dict[str, Any]:

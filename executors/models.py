@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from advisor.errors import MachineError, UsageError
+from advisor.errors import Forbidden, MachineError, UsageError
 from executors import starter
 from executors.hardware import Purpose, pick_device, pick_dtype
-from executors.weights import ModelFolder, check_model_folder, digest
+from executors.template import end_token_ids
+from executors.weights import ModelFolder, check_model_folder, damaged_error, digest
+from knowledge.catalog.loader import find_model
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 STARTER = "starter"
 Attention = Literal["auto", "sdpa", "eager", "flash_attention_2"]
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+MISSING_SHOWN = 5
 # Safetensors and text only: pickles and code are not even fetched.
 _HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "LICEN*", "USE_POLICY*")
 
@@ -66,6 +69,7 @@ class LoadedModel:
     parameters: int
     context_tokens: int | None
     licence: str | None
+    """Ids of the catalog's licences with commas between, an address, or the name of a file."""
     quantised: bool = False
 
     def with_model(self, model: Any) -> LoadedModel:
@@ -163,7 +167,11 @@ def load(
 
 
 def load_tokenizer(
-    reference: str, *, allow: Set[str] = frozenset(), offline: bool = False
+    reference: str,
+    *,
+    allow: Set[str] = frozenset(),
+    offline: bool = False,
+    allow_pickled: bool = False,
 ) -> tuple[Tokenizer, int | None]:
     """The tokenizer of a model and its context in tokens (None: not said); no weights are loaded.
 
@@ -171,7 +179,7 @@ def load_tokenizer(
         UsageError, MachineError, Forbidden: as `resolve`.
     """
     _require_packages("transformers")
-    folder = resolve(reference, allow=allow, offline=offline)
+    folder = resolve(reference, allow=allow, offline=offline, allow_pickled=allow_pickled)
     with quiet_libraries():
         tokenizer = _load_tokenizer(folder, reference)
     text_config = folder.config.get("text_config") or folder.config
@@ -227,6 +235,9 @@ def _load_tokenizer(folder: ModelFolder, source: str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder.path), trust_remote_code=False)
     except Exception as error:  # the libraries raise a bare Exception for a damaged file
+        # Said of a class that only the publisher's program has; others that name one do without.
+        if "trust_remote_code" in str(error):
+            raise Forbidden("model-own-code", model=source) from error
         raise MachineError(
             "model-tokenizer-damaged", where=str(folder.path), model=source, reason=str(error)[:300]
         ) from error
@@ -246,6 +257,7 @@ def _load_model(
     quantised: bool,
     attention: Attention,
 ) -> Any:
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -262,24 +274,33 @@ def _load_model(
     if quantised or device.type != "cpu":
         options["device_map"] = {"": device}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        found: Any = AutoModelForCausalLM.from_pretrained(
             str(folder.path),
             config=config,
             dtype=dtype,
             trust_remote_code=False,
             use_safetensors=not folder.pickled,
+            output_loading_info=True,
             **options,
         )
     except ImportError as error:
         raise MachineError(
             "model-needs-package", model=source, reason=str(error).strip()[:300]
         ) from error
+    except SafetensorError as error:
+        files = ", ".join(shard.name for shard in folder.shards)
+        raise damaged_error(folder.path, source, f"{files}: {error}"[:300]) from error
     except (ValueError, RuntimeError, OSError) as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise MachineError("model-too-big", model=source, device=str(device)) from error
         raise MachineError(
             "model-unloadable", where=str(folder.path), model=source, reason=str(error)[:300]
         ) from error
+    model, info = found
+    # transformers fills what it does not find with random numbers, and only warns.
+    if lacking := sorted(info["missing_keys"]):
+        told = ", ".join(lacking[:MISSING_SHOWN]) + ", …" * (len(lacking) > MISSING_SHOWN)
+        raise damaged_error(folder.path, source, told)
     if quantised and device.type == "cpu":
         keep_quantised_weights_trainable(model)
     return model.eval()
@@ -297,14 +318,16 @@ def _nf4(dtype: torch.dtype) -> Any:
 
 
 def _own_generation_defaults(model: Any, tokenizer: Any) -> None:
-    """Keep what ends an answer, drop the publisher's sampling: answers are greedy unless asked."""
+    """Keep what ends an answer, drop the publisher's sampling: answers are greedy unless asked.
+
+    Saved with a tuned model, so that whoever serves it stops where the training taught it to.
+    """
     from transformers import GenerationConfig
 
     shipped = model.generation_config
     ends = shipped.eos_token_id if shipped is not None else None
     ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
-    if tokenizer.eos_token_id not in ends:
-        ends.append(tokenizer.eos_token_id)
+    ends += sorted(end_token_ids(tokenizer) - set(ends))
     model.generation_config = GenerationConfig(
         do_sample=False,
         bos_token_id=tokenizer.bos_token_id,
@@ -314,8 +337,13 @@ def _own_generation_defaults(model: Any, tokenizer: Any) -> None:
 
 
 def _licence(folder: ModelFolder, reference: str) -> str | None:
+    """What the catalog says of a model of the hub, else the file that lies beside the weights."""
     if reference == STARTER:
         return starter.LICENCE_URL
+    # A folder may bear the name of a model and hold another one.
+    known = None if Path(reference).expanduser().is_dir() else find_model(reference)
+    if known is not None:
+        return known.licence
     return folder.licence.name if folder.licence else None
 
 

@@ -66,13 +66,35 @@ def stops_for(tokenizer: Any) -> tuple[str, ...]:
 
 
 def end_of_answer(tokenizer: Any) -> str:
-    """What follows a finished answer in this model's template: its end token, as a rule."""
+    """What follows a finished answer in this model's template: its end token, as a rule.
+
+    Empty where the template drops what the assistant says.
+    """
     turns: list[Message] = [
         {"role": "user", "content": "?"},
         {"role": "assistant", "content": _PLACE},
     ]
     whole = render_chat(tokenizer, turns, add_generation_prompt=False)
-    return whole.rsplit(_PLACE, 1)[1].rstrip("\n")
+    return whole.rsplit(_PLACE, 1)[1].rstrip("\n") if _PLACE in whole else ""
+
+
+def end_token_ids(tokenizer: Any) -> set[int]:
+    """The ids that end an answer: the tokenizer's end token and its template's end of turn.
+
+    They are two in base models that come with a chat template: Qwen2.5 ends a text with
+    `<|endoftext|>` and a turn with `<|im_end|>`. Training accepts what generation stops at.
+    """
+    from jinja2 import TemplateError
+
+    ends = {tokenizer.eos_token_id} - {None}
+    try:
+        turn = tokenizer(end_of_answer(tokenizer), add_special_tokens=False)["input_ids"]
+    except TemplateError:  # said where a conversation is rendered, with what it refuses
+        return ends
+    # A token of the text itself ("]") may stand in the middle of an answer as well.
+    whole = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
+    ends.update([id_ for id_ in turn if id_ in whole][:1])
+    return ends
 
 
 def system_in_first_user_turn(messages: Sequence[Message]) -> list[Message]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,10 @@ def check_model_folder(path: Path, source: str, *, allow_pickled: bool = False) 
             raise MachineError("model-weights-missing", where=str(path), model=source)
         if not allow_pickled:
             raise Forbidden("model-pickled", where=str(path), model=source)
-    damaged = [shard.name for shard in shards if not _whole(shard)]
+    named = {} if (path / SINGLE).is_file() else _indexed(path, source)
+    damaged = [shard.name for shard in shards if not _whole(shard, named.get(shard.name, ()))]
     if damaged:
-        raise MachineError("model-damaged", where=str(path), model=source, files=", ".join(damaged))
+        raise damaged_error(path, source, ", ".join(damaged))
     if not any((path / name).is_file() for name in TOKENIZER_FILES):
         raise MachineError("model-tokenizer-missing", where=str(path), model=source)
     return ModelFolder(path, config, shards, pickled, _licence(path))
@@ -104,7 +106,7 @@ def _config(path: Path, source: str) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError):
         config = None
     if not isinstance(config, dict):
-        raise MachineError("model-damaged", where=str(path), model=source, files=file.name)
+        raise damaged_error(path, source, file.name)
     return config
 
 
@@ -119,15 +121,11 @@ def _refuse_own_code(config: dict[str, Any], source: str) -> None:
 
 
 def _shards(path: Path, source: str) -> tuple[Path, ...]:
-    index = path / INDEX
-    if not index.is_file():
-        single = path / SINGLE
-        return (single,) if single.is_file() else ()
-    try:
-        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = sorted(set(weight_map.values()))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError, TypeError):
-        raise _damaged(path, source, index.name) from None
+    """The safetensors files that transformers reads: a single one before those of an index."""
+    single = path / SINGLE
+    if single.is_file():
+        return (single,)
+    names = sorted(_indexed(path, source))
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
         raise MachineError(
@@ -141,12 +139,28 @@ def _shards(path: Path, source: str) -> tuple[Path, ...]:
     return tuple(path / name for name in names)
 
 
-def _damaged(path: Path, source: str, files: str) -> OkakaeError:
+def _indexed(path: Path, source: str) -> dict[str, list[str]]:
+    """Shard name → names of the tensors that the index says it holds; empty without an index."""
+    index = path / INDEX
+    if not index.is_file():
+        return {}
+    found: dict[str, list[str]] = {}
+    try:
+        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        for tensor, shard in weight_map.items():
+            found.setdefault(shard, []).append(tensor)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError, TypeError):
+        raise damaged_error(path, source, index.name) from None
+    return found
+
+
+def damaged_error(path: Path, source: str, files: str) -> OkakaeError:
+    """The error that names what in a model's folder is damaged: files, or tensors in them."""
     return MachineError("model-damaged", where=str(path), model=source, files=files)
 
 
-def _whole(shard: Path) -> bool:
-    """Whether a safetensors file is as long as its header says, which a cut download is not."""
+def _whole(shard: Path, tensors: Iterable[str]) -> bool:
+    """Whether a safetensors file has these tensors and is as long as its header says."""
     size = shard.stat().st_size
     with shard.open("rb") as file:
         start = file.read(8)
@@ -160,7 +174,7 @@ def _whole(shard: Path) -> bool:
             ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             return False
-    return bool(size == 8 + header_bytes + max(ends, default=0))
+    return header.keys() >= set(tensors) and bool(size == 8 + header_bytes + max(ends, default=0))
 
 
 def _licence(path: Path) -> Path | None:

@@ -16,16 +16,28 @@ SHOWN = 2
 
 
 def inspect_as(
-    session: Session, examples: Sequence[Example], model: str, seq_len: int, language: Language
+    session: Session,
+    examples: Sequence[Example],
+    model: str,
+    seq_len: int,
+    language: Language,
+    *,
+    allow_pickled: bool = False,
 ) -> RowsSeen:
     """Make the rows that a tuning of `model` would be fed, and look at each.
+
+    Args:
+        seq_len: tokens of the longest row that is trained.
+        allow_pickled: see `executors.models.resolve`.
 
     Raises:
         UsageError, MachineError, Forbidden: see `executors.models.resolve`.
     """
     if model == STARTER:
         prepare_starter(session)
-    tokenizer, context = load_tokenizer(model, allow=session.allow, offline=session.offline)
+    tokenizer, context = load_tokenizer(
+        model, allow=session.allow, offline=session.offline, allow_pickled=allow_pickled
+    )
     length = min(seq_len, context or seq_len)
     labels = sorted({e.label for e in examples if e.label})
     made = make_rows(examples, tokenizer, language, length, labels=labels)

@@ -47,20 +47,24 @@ def chrf(answer: str, gold: str) -> float:
 
 
 def contains_all(answer: str, groups: Sequence[Sequence[str]]) -> float:
-    """1 when every group has one alternative in the answer.
+    """1 when every group has one alternative in the answer; see `holds_all`."""
+    return float(holds_all(answer[:CAP_CHARACTERS], groups))
+
+
+def holds_all(text: str, groups: Sequence[Sequence[str]]) -> bool:
+    """Whether every group has one alternative in a text of any length.
 
     A number does not count as found inside a longer number: «13日» does not contain «3日»; 3万円
     and 30,000円 are the same.
     """
-    searched = answer[:CAP_CHARACTERS]
 
     def found(needle: str) -> bool:
         return any(
-            _found(_squeeze(form(needle)), _squeeze(form(searched)))
+            _found(_squeeze(form(needle)), _squeeze(form(text)))
             for form in (ungrouped, plain_numbers)
         )
 
-    return float(all(any(map(found, group)) for group in groups))
+    return all(any(map(found, group)) for group in groups)
 
 
 def numbers_agree(answer: str, gold: str) -> float:

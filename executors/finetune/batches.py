@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.errors import RunError
-from executors.finetune.rows import IGNORED, Row, end_token_ids
+from executors.finetune.rows import IGNORED, Row
 from executors.models import Tokenizer
+from executors.template import end_token_ids
 
 
 def check_batches(trainer: Any, rows: list[Row], tokenizer: Tokenizer) -> None:

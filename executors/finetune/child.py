@@ -65,7 +65,10 @@ def train(job: dict[str, Any]) -> dict[str, float]:
     parts = {name: tuple(map(_example, rows)) for name, rows in job["data"].items()}
     data = RunData(Corpus(Path(), (), (), (), job["digest"]), Split(**parts, test=()))
     rung = Rung(job["method"], job["config"])
-    return FinetuneExecutor().tune(run.plan, run, data, Context(session), rung, job["limit_hours"])
+    general = [_example(row) for row in job["general"]]
+    return FinetuneExecutor().tune(
+        run.plan, run, data, Context(session), rung, job["limit_hours"], general
+    )
 
 
 def _example(row: dict[str, Any]) -> Example:

@@ -33,6 +33,7 @@ from executors.hardware import number_format, peak_addressed_gib, peak_ram_gib
 from executors.models import Attention, LoadedModel, quiet_libraries
 from executors.permitted import learnable
 from executors.rundir import RunDir
+from knowledge.corpus.types import Example
 
 ADAPTER = "adapter"
 MODEL = "model"
@@ -64,19 +65,20 @@ class FinetuneExecutor:
         context: Context,
         rung: Rung,
         limit_hours: float | None,
+        general: Sequence[Example] = (),
     ) -> dict[str, float]:
         """Train, keep the best weights and the losses, and prove that something was learned.
 
         Args:
             rung: the method and settings to train with, the plan's or smaller ones.
             limit_hours: what is left of the plan's limits on time and money.
+            general: the rows to draw replay from; see `executors.finetune.general.planned_rows`.
         """
         with quiet_libraries():
             from executors.finetune.general import (
                 after_training,
                 before_training,
                 planned_probe,
-                planned_rows,
             )
             from executors.finetune.recipe import train
             from executors.finetune.replay import mix
@@ -89,7 +91,7 @@ class FinetuneExecutor:
         )
         if len(learned) < MIN_EXAMPLES:
             raise RunError("too-few-examples", n=len(learned), least=MIN_EXAMPLES)
-        probe, general = planned_probe(plan, run), planned_rows(plan, run)
+        probe = planned_probe(plan, run)
         started = time.perf_counter()
         counted = Watched()
         loaded = load_base(config, method, context)

@@ -11,10 +11,10 @@ from advisor.files import write_json
 from advisor.plan import input_path
 from advisor.session import Session
 from advisor.types import Method, Plan, Scalar
-from executors.base import Context
+from executors.base import Context, RunData
 from executors.evaluate.forgetting import Bounds, Compared, document, words_of
 from executors.evaluate.general import SAMPLE, Measured, Probe, load_probe, measure
-from executors.finetune.replay import Replayed, general_examples, replay_share
+from executors.finetune.replay import Replayed, apart, general_examples, replay_share
 from executors.models import LoadedModel
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
@@ -22,6 +22,7 @@ from knowledge.corpus.types import Example
 FORGETTING = "forgetting.json"
 BEFORE = "general_before.json"
 OFF = "off"
+PLACES_KEPT = 100
 
 
 def planned_probe(plan: Plan, run: RunDir) -> Probe | None:
@@ -36,16 +37,31 @@ def planned_probe(plan: Plan, run: RunDir) -> Probe | None:
     return load_probe(None if named == SAMPLE else _own(plan, run, "probe"))
 
 
-def planned_rows(plan: Plan, run: RunDir) -> list[Example]:
+def planned_rows(plan: Plan, run: RunDir, data: RunData, session: Session) -> list[Example]:
     """The general rows to draw from, read before any model is loaded; none where none are mixed.
 
+    Those that repeat a held-out question or an item of the probe are dropped, and said. Asked in
+    the process that knows the test questions; the one that trains is given what is left.
+
     Raises:
-        UsageError: the user's rows cannot be read.
+        UsageError: the user's rows or probe cannot be read.
     """
     if not replay_share(plan.config):
         return []
     own = plan.config.get("finetune.replay", SAMPLE) != SAMPLE
-    return general_examples(_own(plan, run, "replay") if own else None)
+    found = general_examples(_own(plan, run, "replay") if own else None)
+    probe = planned_probe(plan, run)
+    held_out = [example.prompt for example in (*data.split.validation, *data.split.test)]
+    asked = [choice.question for choice in probe.choices] if probe else []
+    texts = [item.text for item in probe.texts] if probe else []
+    kept = apart(found, [*held_out, *asked], texts)
+    if len(kept) < len(found):
+        learned = set(map(id, kept))
+        places = [example.where for example in found if id(example) not in learned]
+        told = {"n": len(places), "total": len(found)}
+        run.event("replay-repeats", **told, places=places[:PLACES_KEPT])
+        session.say("forgetting.replay-repeats", **told, place=places[0])
+    return kept
 
 
 def _own(plan: Plan, run: RunDir, role: str) -> Path | None:

@@ -22,7 +22,11 @@ def rehearse(plan: Plan, data: RunData, context: Context) -> None:
     """
     model = str(plan.config["model"])
     try:
-        tokenizer, _ = load_tokenizer(model, offline=True)
+        tokenizer, _ = load_tokenizer(
+            model,
+            offline=True,
+            allow_pickled=bool(plan.config.get("weights.allow_pickled", False)),
+        )
     except MachineError as error:
         if error.ref not in ("model-not-here", "package-missing"):
             raise

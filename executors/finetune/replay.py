@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 
 from advisor.errors import UsageError
@@ -18,6 +19,7 @@ from advisor.types import Scalar
 from executors.evaluate.general import LANGUAGES, SAMPLE
 from executors.finetune.rows import Row, Rows, make_rows
 from executors.models import Tokenizer
+from knowledge.corpus.near_duplicates import near_keys, normalised
 from knowledge.corpus.types import Example
 
 FILE = "general_rows.jsonl"
@@ -100,3 +102,30 @@ def general_examples(given: Path | None = None) -> list[Example]:
     if not found:
         raise UsageError("replay-empty", where=str(root), path=str(root))
     return found
+
+
+def apart(
+    general: Sequence[Example], questions: Sequence[str], texts: Sequence[str] = ()
+) -> list[Example]:
+    """The general rows that repeat nothing of what a tuned model will be asked, nearly or whole.
+
+    Learned by heart it would raise the figures, or the green light, of a model that is no better.
+
+    Args:
+        questions: held-out questions and those of the probe; no prompt may repeat one.
+        texts: the probe's; neither prompt nor completion may repeat one.
+    """
+    prose = {normalised(text) for text in texts}
+    held_out = {normalised(question) for question in questions} | prose
+    pairs = [(normalised(e.prompt), normalised(e.completion) if prose else "") for e in general]
+    keys = list(dict.fromkeys(key for key in (*held_out, *chain(*pairs)) if key))
+    near = dict(zip(keys, near_keys(keys), strict=True))
+
+    def repeats(key: str, told: set[str]) -> bool:
+        return key in told or any(keys[other] in told for other in near.get(key, ()))
+
+    return [
+        example
+        for example, (prompt, completion) in zip(general, pairs, strict=True)
+        if not repeats(prompt, held_out) and not repeats(completion, prose)
+    ]

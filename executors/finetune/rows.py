@@ -10,7 +10,7 @@ from typing import Any
 from executors.base import Message
 from executors.finetune.asking import asked, lists_labels
 from executors.models import Tokenizer
-from executors.template import render_chat
+from executors.template import end_token_ids, render_chat
 from knowledge.corpus.types import Example
 
 IGNORED = -100
@@ -167,13 +167,3 @@ def _is_cut(trained: list[int], answer: str, tokenizer: Tokenizer) -> bool:
         return False
     written = "".join(tokenizer.decode(trained, skip_special_tokens=True).split())
     return "".join(answer.split())[-ANSWER_END:] not in written
-
-
-def end_token_ids(tokenizer: Tokenizer) -> set[int]:
-    """The ids that end an answer: the tokenizer's end token and its template's end of turn."""
-    ends = {tokenizer.eos_token_id}
-    for name in ("<end_of_turn>", "<|im_end|>", "<|eot_id|>", "<|end|>"):
-        ids = tokenizer.convert_tokens_to_ids([name])
-        if ids and ids[0] not in (None, tokenizer.unk_token_id):
-            ends.add(ids[0])
-    return {end for end in ends if end is not None}

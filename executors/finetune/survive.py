@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from executors.base import Context, RunData
 from executors.finetune.ladder import Rung, next_rung
 from executors.finetune.memory import died_of_memory
 from executors.rundir import RunDir
+from knowledge.corpus.types import Example
 
 WORK = "training"
 """Folder of the run for what parent and child tell each other."""
@@ -59,13 +60,16 @@ def survive(
         LimitError: of the caller where its limit was the tighter one, else of the plan.
         OkakaeError: whatever the training itself raised.
     """
+    from executors.finetune.general import planned_rows
+
     _say_outlook(plan, method, context.session)
+    general = planned_rows(plan, run, data, context.session)
     rung = reached(run, Rung(method, plan.config))
     clock = Clock(plan, context)
     while True:
         context.check()
         try:
-            outcome = _train(run, data, context.session, rung, clock.left_hours())
+            outcome = _train(run, data, general, context.session, rung, clock.left_hours())
         except LimitError:
             context.check()  # where it was the caller's limit, it is the caller's to tell of
             raise
@@ -192,7 +196,12 @@ def _never(_length: int, _left_out: int) -> bool:
 
 
 def _train(
-    run: RunDir, data: RunData, session: Session, rung: Rung, left_h: float | None
+    run: RunDir,
+    data: RunData,
+    general: Sequence[Example],
+    session: Session,
+    rung: Rung,
+    left_h: float | None,
 ) -> dict[str, float] | OutOfMemory:
     """One attempt in a child; its actuals, or that memory ran out."""
     work = run.path / WORK
@@ -210,6 +219,7 @@ def _train(
             "config": dict(rung.config),
             "limit_hours": left_h,
             "data": parts,  # the test questions stay here: what trains never sees them
+            "general": [asdict(e) for e in general],
             "digest": data.corpus.digest,
             "session": {
                 "lang": session.lang,

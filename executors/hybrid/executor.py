@@ -10,7 +10,7 @@ from advisor.types import Plan
 from executors.base import Context, Lack, RunData
 from executors.finetune.executor import FinetuneExecutor
 from executors.goals import for_goal
-from executors.hybrid.rows import Grounded, ground
+from executors.hybrid.rows import COUNTED, Grounded, ground
 from executors.permitted import learnable
 from executors.rag.answer.system import RagSystem
 from executors.rag.executor import RagExecutor
@@ -69,12 +69,7 @@ class HybridExecutor:
             parts[name] = self._ground(examples, road, closed, plan, context, name == "train")
         road.close()
         told = parts["train"]
-        counts = {
-            "found": told.found,
-            "put_in": told.put_in,
-            "left_out": told.left_out,
-            "without_document": told.without_document,
-        }
+        counts = {name: getattr(told, name) for name in COUNTED}
         context.session.say("hybrid.grounded", n=len(told.examples), **counts)
         split = replace(learned.split, **{name: part.examples for name, part in parts.items()})
         return replace(learned, split=split), counts

@@ -13,10 +13,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from executors.base import Passage
+from executors.hybrid.support import holds_gold, tells
 from executors.rag.answer.prompt import asked_of
 from executors.rag.answer.system import RagSystem
 from knowledge.catalog.texts import text
 from knowledge.corpus.types import Example
+
+COUNTED = ("found", "put_in", "left_out", "told_elsewhere", "without_document")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,13 @@ class Grounded:
 
     examples: tuple[Example, ...]
     found: int
-    """Answerable ones whose document the search found by itself."""
+    """Answerable ones whose passage the search found by itself."""
     put_in: int
     """Answerable ones whose passage was put among those that were found."""
     left_out: int
     """Asked once more with their documents out of sight, to be declined."""
+    told_elsewhere: int
+    """Not asked once more: what was found without their documents still holds the answer."""
     without_document: int
     """Not used: what they rest on is not in the index."""
 
@@ -54,7 +59,7 @@ def ground(
         on_done: called after each example.
     """
     made: list[Example] = []
-    counts = dict.fromkeys(("found", "put_in", "left_out", "without_document"), 0)
+    counts = dict.fromkeys(COUNTED, 0)
     declined = text("rag.abstain.answer", lang)
 
     def add(example: Example, passages: Sequence[Passage], answer: str, id_: str) -> None:
@@ -71,8 +76,11 @@ def ground(
                 # By the owner: rarities without a document are known of the whole index only.
                 hidden = road.without([*example.doc_ids, *closed])
                 passages = list(hidden.read_for(example.prompt, owner=True))
-                add(example, passages, declined, f"{example.id}~left-out")
-                counts["left_out"] += 1
+                if any(tells(example, passage) for passage in passages):
+                    counts["told_elsewhere"] += 1
+                else:
+                    add(example, passages, declined, f"{example.id}~left-out")
+                    counts["left_out"] += 1
         on_done()
     return Grounded(tuple(made), **counts)
 
@@ -80,14 +88,24 @@ def ground(
 def _with_gold(
     example: Example, passages: list[Passage], road: RagSystem, counts: dict[str, int], seed: int
 ) -> list[Passage]:
-    """The passages with one of the example's document among them; none if it has no document."""
-    if not example.doc_ids or {p.doc_id for p in passages} & set(example.doc_ids):
-        counts["found"] += bool(example.doc_ids)
+    """The passages with the one the example rests on among them; none if it has no document."""
+    if not example.doc_ids:
         return passages
-    gold = road.best_of(example.prompt, example.doc_ids)
+
+    def gold_in(passage: Passage) -> bool:
+        return passage.doc_id in example.doc_ids and holds_gold(example, passage)
+
+    if any(map(gold_in, passages)):
+        counts["found"] += 1
+        return passages
+    gold = road.best_of(example.prompt, example.doc_ids, gold_in)
     if gold is None:
         counts["without_document"] += 1
         return []
+    if any((p.doc_id, p.text) == (gold.doc_id, gold.text) for p in passages):
+        # Said in words that are not recognised: nothing nearer is to be had.
+        counts["found"] += 1
+        return passages
     counts["put_in"] += 1
     others = passages[:-1]
     others.insert(int(_drawn(f"place {example.id}", seed) * (len(others) + 1)), gold)

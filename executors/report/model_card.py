@@ -16,10 +16,14 @@ from executors.report.forgetting import shown
 from executors.report.markdown import table
 from executors.report.view import View, interval
 from executors.rundir import RunDir
+from knowledge.catalog.loader import load
 
 NAME = "MODEL_CARD.md"
 ABOUT = "tuned.json"
-KNOWN_LICENCES = ("apache-2.0", "mit", "gemma", "llama3", "llama3.1", "llama3.2", "llama3.3")
+KNOWN_LICENCES = (
+    *("apache-2.0", "mit", "bsd-3-clause", "cc-by-sa-4.0", "bigscience-bloom-rail-1.0", "gemma"),
+    *("llama2", "llama3", "llama3.1", "llama3.2", "llama3.3"),
+)
 """What hubs write in a card's head; any other licence is `other` there and named in the text."""
 
 
@@ -68,10 +72,22 @@ def _base(about: Mapping[str, Any], view: View) -> list[str]:
     rows = [
         [view.t("card.base"), str(about["base_model"])],
         [view.t("card.base-digest"), str(about["base_digest"])],
-        [view.t("card.licence"), str(about.get("licence") or view.t("card.licence-unknown"))],
+        [view.t("card.licence"), _licence(str(about.get("licence") or ""), view)],
         [view.t("card.template"), str(about["template_sha256"])],
     ]
     return [*table(_columns(view), rows), "", view.t("card.licence-note")]
+
+
+def _licence(said: str, view: View) -> str:
+    """Each licence by its name and address; a file beside the weights is pointed to."""
+    if not said:
+        return view.t("card.licence-unknown")
+    if "://" in said:
+        return said
+    known, ids = load("licences"), [id_.strip() for id_ in said.split(",")]
+    if not all(id_ in known for id_ in ids):
+        return view.t("card.licence-file", file=said)
+    return ", ".join(f"{view.t(f'licence.{id_}.name')} ({known[id_].url})" for id_ in ids)
 
 
 def _data(about: Mapping[str, Any], plan: Plan, view: View) -> list[str]:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from tiny import BOS, EOS, byte_tokenizer, memorise, save_tiny, tiny_llama
+from tiny import (
+    BOS,
+    EOS,
+    TURN_END,
+    TURNS_VOCAB,
+    byte_tokenizer,
+    memorise,
+    save_tiny,
+    tiny_llama,
+    turns_tokenizer,
+)
 
 from advisor.errors import UsageError
 from executors.generate import choice_logprobs, generate, mean_token_loss
 from executors.models import LoadedModel, load
-from executors.template import render_chat
+from executors.template import end_token_ids, render_chat
 
 
 def asked(question: str) -> str:
@@ -54,6 +65,18 @@ def test_tokens_out_count_what_was_written_not_the_padding(loaded: LoadedModel) 
     assert found[0].tokens_out == len("番茶".encode()) + 1  # and the end token
     assert found[1].tokens_out == len("green\n\n###")
     assert found[2].tokens_out == 31
+
+
+def test_an_answer_ends_at_its_templates_end_of_turn_though_the_end_token_is_another(
+    tmp_path: Path,
+) -> None:
+    model, tokenizer = tiny_llama(vocab=TURNS_VOCAB), turns_tokenizer()
+    prompt = render_chat(tokenizer, [{"role": "user", "content": "a"}])
+    memorise(model, tokenizer, [f"{prompt}番茶{TURN_END}\nand on"])
+    loaded = load(str(save_tiny(tmp_path, model, tokenizer)), dtype="float32")
+    (found,) = generate(loaded, [prompt], max_new_tokens=20)
+    assert (found.text, found.finish_reason) == ("番茶", "stop")
+    assert end_token_ids(tokenizer) <= set(loaded.model.generation_config.eos_token_id)
 
 
 def test_a_limit_reached_is_said(loaded: LoadedModel) -> None:

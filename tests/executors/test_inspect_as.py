@@ -12,7 +12,7 @@ from made import PlanMaker, write_company
 from tiny import BOS, byte_tokenizer, save_tiny, tiny_llama
 
 from advisor.commands_inspect import inspect
-from advisor.errors import RunError
+from advisor.errors import Forbidden, RunError
 from advisor.plan import save_plan
 from advisor.session import Session
 from executors.apply import apply, check_plan, rehearse
@@ -92,7 +92,28 @@ def test_without_the_model_lengths_are_estimated_and_it_says_so(company: Path) -
     assert "--allow download" in result.stderr
 
 
-@pytest.mark.parametrize("set_", ["finetune.epochs=1", "finetune.seq_len=long"])
+def pickled(folder: Path) -> Path:
+    """A model folder whose weights are a pickle."""
+    import torch
+
+    model = tiny_llama(context=4096, hidden=32)
+    save_tiny(folder, model)
+    (folder / "model.safetensors").unlink()
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    return folder
+
+
+def test_rows_of_a_pickled_model_are_shown_when_insisted(company: Path, tmp_path: Path) -> None:
+    model = pickled(tmp_path / "model")
+    assert run(company, "--as", model, "--json").exit_code == 9
+    result = run(company, "--as", model, "--set", "weights.allow_pickled=yes", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["as"][str(company)]["rows"] == 24
+
+
+@pytest.mark.parametrize(
+    "set_", ["finetune.epochs=1", "finetune.seq_len=long", "weights.allow_pickled=perhaps"]
+)
 def test_other_settings_are_refused(company: Path, set_: str) -> None:
     assert run(company, "--as", "starter", "--set", set_).exit_code == 2
 
@@ -127,6 +148,24 @@ def faulty_plan(tmp_path: Path, plan_for: PlanMaker) -> Any:
         return tmp_path / "plan.json"
 
     return make
+
+
+@pytest.mark.parametrize("insisted", [True, False])
+def test_a_dry_run_reads_a_pickled_model_as_the_training_would(
+    tmp_path: Path, plan_for: PlanMaker, session: Session, insisted: bool
+) -> None:
+    data = write_company(tmp_path / "company", pairs=0, rewrites=60)
+    model = pickled(tmp_path / "model")
+    config = {"model": str(model), "finetune.seq_len": 1024, "weights.allow_pickled": insisted}
+    save_plan(
+        plan_for("finetune", data, config=config, goal="style_or_tone"), tmp_path / "plan.json"
+    )
+    checked, _ = check_plan(tmp_path / "plan.json", session)
+    if insisted:
+        rehearse(checked, session)
+    else:
+        with pytest.raises(Forbidden, match="model-pickled"):
+            rehearse(checked, session)
 
 
 @pytest.mark.parametrize("fault", FAULTY)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import byte_tokenizer, save_tiny, tiny_llama
 
 from advisor.errors import MachineError, OkakaeError, UsageError
@@ -87,6 +88,64 @@ def test_damaged_shards_are_named(folder: Path, cut: str) -> None:
     assert (error.ref, error.values["files"]) == ("model-damaged", shard.name)
 
 
+def without(file: Path, tensor: str) -> None:
+    """The same safetensors file, well-formed, without one tensor."""
+    tensors = load_file(file)
+    del tensors[tensor]
+    save_file(tensors, file, {"format": "pt"})
+
+
+DOWN = "model.layers.1.mlp.down_proj.weight"
+
+
+def test_a_shard_without_a_tensor_of_the_index_is_named(folder: Path) -> None:
+    index = folder / "model.safetensors.index.json"
+    name = json.loads(index.read_text(encoding="utf-8"))["weight_map"][DOWN]
+    without(folder / name, DOWN)
+    error = refused(folder)
+    assert (error.ref, error.values["files"]) == ("model-damaged", name)
+
+
+def test_a_tensor_that_nothing_holds_is_not_filled_with_random_numbers(
+    folder: Path, tmp_path: Path
+) -> None:
+    index = folder / "model.safetensors.index.json"
+    listed = json.loads(index.read_text(encoding="utf-8"))
+    without(folder / listed["weight_map"].pop(DOWN), DOWN)
+    index.write_text(json.dumps(listed), encoding="utf-8")
+    single = save_tiny(tmp_path / "single")
+    without(single / "model.safetensors", DOWN)
+    for damaged in (folder, single):
+        error = refused(damaged)
+        assert (error.ref, error.values["files"]) == ("model-damaged", DOWN)
+
+
+def test_a_flipped_byte_in_a_header_is_no_traceback(folder: Path) -> None:
+    shard = min(folder.glob("model-*.safetensors"))
+    shard.write_bytes(shard.read_bytes().replace(b'"F32"', b'"G32"', 1))
+    error = refused(folder)
+    assert error.ref == "model-damaged"
+    assert shard.name in str(error.values["files"])
+
+
+def test_beside_shards_a_single_file_is_what_is_loaded_checked_and_digested(folder: Path) -> None:
+    tuned = tiny_llama(seed=1)
+    before = digest(check_model_folder(folder, "m"))
+    save_file(
+        {name: p.detach().clone() for name, p in tuned.named_parameters()},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
+    loaded = load(str(folder), dtype="float32")
+    assert torch.equal(loaded.model.model.embed_tokens.weight, tuned.model.embed_tokens.weight)
+    assert loaded.digest != before
+    min(folder.glob("model-*.safetensors")).unlink()  # nothing reads it
+    assert load(str(folder)).digest == loaded.digest
+    single = folder / "model.safetensors"
+    single.write_bytes(single.read_bytes()[:-7])
+    assert refused(folder).values["files"] == single.name
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json"])
 def test_damaged_json_is_named(folder: Path, name: str) -> None:
     (folder / name).write_text("{half", encoding="utf-8")
@@ -123,6 +182,18 @@ def test_a_models_own_code_is_never_run(folder: Path) -> None:
     load(str(folder))  # a kind that transformers knows: its own implementation is used
     config["model_type"] = "home_made"
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    error = refused(folder)
+    assert (error.ref, error.exit_code) == ("model-own-code", 9)
+
+
+def test_a_tokenizer_that_alone_needs_its_own_code_is_told_as_such(folder: Path) -> None:
+    file = folder / "tokenizer_config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    (folder / "trap.py").write_text("raise SystemExit('ran foreign code')", encoding="utf-8")
+    config["auto_map"] = {"AutoTokenizer": ["trap.T", None]}
+    file.write_text(json.dumps(config), encoding="utf-8")
+    load(str(folder))  # a class that transformers knows is used in its place
+    file.write_text(json.dumps(config | {"tokenizer_class": "HomeMade"}), encoding="utf-8")
     error = refused(folder)
     assert (error.ref, error.exit_code) == ("model-own-code", 9)
 
@@ -180,6 +251,10 @@ def test_a_hub_model_in_the_cache_needs_no_network(
     shutil.copytree(original, repository / "snapshots" / "abc123")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     assert resolve("okakae-tests/cached").path.name == "abc123"
+    assert load("okakae-tests/cached").licence is None
+    repository.rename(cache / "models--Qwen--Qwen2.5-3B")
+    assert load("Qwen/Qwen2.5-3B").licence == "qwen-research"  # what the catalog says of it
+    (cache / "models--Qwen--Qwen2.5-3B").rename(repository)
     # A download that stopped half-way leaves a snapshot without some shards.
     min((repository / "snapshots" / "abc123").glob("model-*.safetensors")).unlink()
     assert refused("okakae-tests/cached").ref == "model-shards-missing"

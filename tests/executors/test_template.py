@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import BOS, EOS, byte_tokenizer
+from tiny import BOS, EOS, TURN_END, byte_tokenizer, turns_tokenizer
 
 from executors.base import Message
 from executors.template import (
     PLAIN_STOPS,
     PLAIN_TEMPLATE,
     adds_begin_token,
+    end_of_answer,
+    end_token_ids,
     render_chat,
     stops_for,
 )
@@ -96,3 +98,26 @@ def test_plain_answers_end_at_the_next_heading() -> None:
     assert stops_for(byte_tokenizer(chat_template=PLAIN_TEMPLATE)) == PLAIN_STOPS
     rendered = render_chat(byte_tokenizer(), TURNS)
     assert rendered.count(PLAIN_STOPS[0]) == 4 - 1 + 1  # every heading but the first
+
+
+def test_what_ends_an_answer_is_read_from_the_template() -> None:
+    tokenizer = turns_tokenizer()
+    turn_end = tokenizer.convert_tokens_to_ids(TURN_END)
+    assert end_token_ids(tokenizer) == {tokenizer.eos_token_id, turn_end}
+    tokenizer.chat_template = None  # the token is there, but answers do not end with it
+    assert end_token_ids(tokenizer) == {tokenizer.eos_token_id}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}[{{ m.content }}]{% endfor %}",
+        "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}",
+        "{{ raise_exception('never') }}",
+    ],
+)
+def test_text_is_no_end_token_and_a_template_without_answers_has_none(template: str) -> None:
+    tokenizer = byte_tokenizer(chat_template=template)
+    assert end_token_ids(tokenizer) == {tokenizer.eos_token_id}
+    if "raise" not in template:
+        assert end_of_answer(tokenizer) == ("]" if "[" in template else "")

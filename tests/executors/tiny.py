@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
+TURN_END = "<|turn_end|>"
+TURNS_TEMPLATE = (
+    "{%- for m in messages -%}<|turn|>{{ m.role }}\n{{ m.content }}<|turn_end|>\n"
+    "{%- endfor -%}{%- if add_generation_prompt -%}<|turn|>assistant\n{%- endif -%}"
+)
+"""Ends a turn by a token of its own, as ChatML does; the tokenizer's end token is another."""
+TURNS_VOCAB = 259 + 2
 
 
 def byte_tokenizer(
@@ -36,6 +43,13 @@ def byte_tokenizer(
         tokenizer_object=backend, pad_token=PAD, bos_token=BOS, eos_token=EOS
     )
     tokenizer.chat_template = chat_template
+    return tokenizer
+
+
+def turns_tokenizer() -> Any:
+    """As base models come that bring a chat template: the end of a turn is not the end token."""
+    tokenizer = byte_tokenizer(chat_template=TURNS_TEMPLATE)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn|>", TURN_END]})
     return tokenizer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -30,6 +30,8 @@ from knowledge.catalog.texts import text
 AnswerMode = Literal["generate", "extractive"]
 Unsupported = Literal["drop", "mark"]
 """What becomes of a generated sentence that no passage supports."""
+NEAREST = 20
+"""Passages of a document that are looked through for one that holds an answer."""
 LONGEST_QUESTION = 4000
 """Characters; a longer one is a document, not a question, and would be cut unseen."""
 
@@ -129,15 +131,28 @@ class RagSystem:
         (case,) = self._cases([Question("", text)], self._top_k, owner=owner)
         return self._quoted(case).passages[: self._top_k]
 
-    def best_of(self, text: str, documents: Sequence[str]) -> Passage | None:
-        """The passage of these documents that is nearest to a question; None if they have none."""
+    def best_of(
+        self,
+        text: str,
+        documents: Sequence[str],
+        holds: Callable[[Passage], bool] = lambda _: False,
+    ) -> Passage | None:
+        """The passage of these documents that is nearest to a question; None if they have none.
+
+        Args:
+            holds: of the `NEAREST` nearest, the first of which this is true comes before all.
+        """
         store, embedder = self.retriever.store, self.retriever.embedder
         chunks = [chunk for doc_id in documents for chunk in store.document(doc_id)]
         if not chunks:
             return None
         cosines = store.vectors([chunk.id for chunk in chunks]) @ embedder.queries([text])[0]
-        cosine, chunk = float(cosines.max()), chunks[int(cosines.argmax())]
-        return _passage(Hit(chunk.id, chunk, cosine, cosine))
+        order = sorted(range(len(chunks)), key=lambda i: -float(cosines[i]))[:NEAREST]
+        near = [
+            _passage(Hit(chunks[i].id, chunks[i], float(cosines[i]), float(cosines[i])))
+            for i in order
+        ]
+        return next(filter(holds, near), near[0])
 
     def around(self, passage: Passage) -> tuple[str, str]:
         """The texts before and after a passage in its document; empty at either end."""

@@ -57,6 +57,8 @@ def tuned(
             PlanInput("data", data.name, *tree_digest(data)),
             PlanInput("probe", os.path.relpath(small, tmp_path), *tree_digest(small)),
         )
+        if (own := tmp_path / "own.jsonl").is_file():
+            inputs = (*inputs, PlanInput("replay", own.name, *tree_digest(own)))
         plan = plan_for(
             "finetune",
             config={"model": str(tiny_folder), **PROBING, **over},
@@ -96,6 +98,42 @@ def test_before_is_the_base_and_after_is_what_was_trained(
     assert {part["measure"] for part in found["parts"]} == {"loss", "choices"}
     assert f"General ability: {found['light']}" in capfd.readouterr().err
     run.verify_artifacts()
+
+
+def test_own_rows_that_repeat_what_is_held_out_are_not_learned_and_are_counted(
+    tuned: Callable[..., RunDir],
+    tmp_path: Path,
+    small: Path,
+    session: Session,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from executors.apply import load_data
+
+    probe = load_probe(small).choices[0].question
+    # The company's file asks every question of its own data once more, and one of the probe.
+    data = write_company(tmp_path / "company", pairs=0, rewrites=60)
+    lines = (data / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    pairs = [(row["prompt"], "覚えた。") for row in rows] + [
+        (probe, "覚えた。"),
+        ("潮はなぜ引く?", "月。"),
+    ]
+    own = tmp_path / "own.jsonl"
+    lines = [json.dumps({"prompt": prompt, "completion": said}) for prompt, said in pairs]
+    own.write_text("\n".join(lines), encoding="utf-8")
+    run = tuned("lora", **{"finetune.replay": str(own), "finetune.replay_share": 0.6})
+    split = load_data(run.plan, run.data_root, session).split
+    held_out = len(split.validation) + len(split.test)
+    (told,) = [
+        event
+        for line in (run.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
+        if (event := json.loads(line))["event"] == "replay-repeats"
+    ]
+    assert held_out < told["n"] < told["total"] == len(pairs)
+    assert f"own.jsonl:{len(rows) + 1}" in told["places"]
+    about = json.loads((run.artifacts / "tuned.json").read_text(encoding="utf-8"))
+    assert about["replay"]["rows"] <= told["total"] - told["n"]
+    assert f"{told['n']} of {told['total']} general rows are not learned" in capfd.readouterr().err
 
 
 def test_off_asks_nothing(tuned: Callable[..., RunDir]) -> None:

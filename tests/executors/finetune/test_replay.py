@@ -12,8 +12,9 @@ from advisor.errors import UsageError
 from bench.tuning import SETTINGS, rows
 from executors.evaluate.general import load_probe
 from executors.evaluate.normalise import bare
-from executors.finetune.replay import PREFIX, general_examples, mix
+from executors.finetune.replay import PREFIX, apart, general_examples, mix
 from executors.finetune.rows import IGNORED, Rows
+from knowledge.corpus.types import Example
 
 CONFIG = SETTINGS | {"finetune.replay_share": 0.2}
 
@@ -66,6 +67,31 @@ def test_no_general_row_stands_in_the_probe() -> None:
     for example in general_examples():
         assert bare(example.prompt) not in asked
         assert not any(bare(example.completion) in text for text in texts)
+
+
+def own(*pairs: tuple[str, str]) -> list[Example]:
+    return [Example(f"r{n}", "qa", *pair, "own.jsonl", "") for n, pair in enumerate(pairs)]
+
+
+def test_what_will_be_asked_is_not_learned_by_heart() -> None:
+    question = "How many days of paid leave does a new employee get in the first year?"
+    text = "The tide comes in twice a day, because the moon pulls at the water of the sea."
+    rows = own(
+        ("HOW many days of paid leave does a new employee get in the first year", "Ten."),
+        ("How many days of paid leave does a new employee get in their first year?", "Ten."),
+        ("Continue.", text.upper()),
+        (text, "Yes."),
+        ("How does a new employee ask for a parking space?", "By mail."),
+        ("…", "!"),
+    )
+    assert [e.id for e in apart(rows, [question], [text])] == ["r4", "r5"]
+    assert apart(rows, []) == rows
+
+
+def test_the_sample_is_apart_from_its_probe() -> None:
+    probe, sample = load_probe(), general_examples()
+    asked, texts = [c.question for c in probe.choices], [t.text for t in probe.texts]
+    assert apart(sample, asked, texts) == sample
 
 
 def test_a_file_of_the_company_takes_the_place_of_the_sample(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tiny import BOS, EOS, byte_tokenizer
+from tiny import BOS, EOS, byte_tokenizer, turns_tokenizer
 
-from executors.finetune.rows import IGNORED, Row, end_token_ids, make_rows
+from executors.finetune.rows import IGNORED, Row, make_rows, row_fault
 from executors.prompting.prompts import conversation
-from executors.template import render_chat
+from executors.template import end_token_ids, render_chat
 from knowledge.corpus.types import Example
 
 
@@ -46,6 +46,7 @@ def chat_tokenizer(template: str, *special: str) -> Any:
 TOKENIZERS = {
     "plain": byte_tokenizer,
     "chatml": lambda: chat_tokenizer(CHATML, "<|im_start|>", "<|im_end|>"),
+    "turns with an end of their own": turns_tokenizer,
     "no system turn": lambda: chat_tokenizer(GEMMA, "<start_of_turn>", "<end_of_turn>"),
 }
 
@@ -67,6 +68,13 @@ def test_the_prompt_is_to_the_token_what_generation_sees(family: str) -> None:
 def test_the_token_that_ends_an_answer_is_trained(family: str) -> None:
     tokenizer = TOKENIZERS[family]()
     assert end_token_ids(tokenizer) & set(row(tokenizer, example()).labels)
+
+
+def test_a_token_at_which_generation_goes_on_is_no_end() -> None:
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
+    ids = tokenizer("3日前です。<|im_end|>", add_special_tokens=False)["input_ids"]
+    assert row_fault(Row("e", ids, ids), tokenizer, "3日前です。") == "end-not-trained"
 
 
 def test_the_text_begins_once() -> None:

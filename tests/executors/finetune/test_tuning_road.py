@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,21 @@ def test_what_was_trained_is_what_is_asked(
     answers = [reply.answer for reply in system.answer(questions)]
     assert answers == [reply.answer for reply in system.answer(questions)]
     system.close()
+
+
+def test_a_fully_tuned_model_keeps_both_tokens_that_end_its_answers(
+    planned: Path, session: Session, tmp_path: Path
+) -> None:
+    from tiny import TURN_END, TURNS_VOCAB, save_tiny, tiny_llama, turns_tokenizer
+
+    tokenizer = turns_tokenizer()
+    model = tiny_llama(context=4096, hidden=32, vocab=TURNS_VOCAB)
+    base = save_tiny(tmp_path / "base", model, tokenizer)
+    replan(planned, method="full", config={"model": str(base)})
+    run = apply(check_plan(planned, session)[0], session, run_path=tmp_path / "run")
+    saved = (run.artifacts / "model" / "generation_config.json").read_text(encoding="utf-8")
+    ends = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(TURN_END)}
+    assert set(json.loads(saved)["eos_token_id"]) == ends
 
 
 def test_a_base_model_that_changed_since_is_refused(

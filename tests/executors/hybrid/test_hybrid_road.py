@@ -20,7 +20,7 @@ from executors.hybrid.rows import ground
 from executors.rag.answer.system import RagSystem
 from executors.rundir import RunDir
 from knowledge.catalog.texts import text
-from knowledge.corpus.types import Document, Example
+from knowledge.corpus.types import Document, Example, Section
 
 DECLINED = text("rag.abstain.answer", "ja")
 RULES = {
@@ -89,6 +89,48 @@ def test_without_its_document_and_without_an_answer_the_row_teaches_to_decline()
     assert rows["a~left-out"].prompt.count("<passage ") == 3
     assert [row.completion for row in made.examples] == ["4,500円です。", DECLINED, DECLINED]
     assert (made.found, made.left_out, made.without_document) == (1, 1, 1)
+
+
+HANDBOOK = [
+    "慶弔休暇の申請は総務部に書面で行う。" + "申請書の控えは三年のあいだ保管する。" * 6,
+    "慶弔休暇は、祖父母が死亡したときは3日とする。" + "会社は事情を聞いて配慮する。" * 6,
+]
+
+
+def handbook_road(*more: Document) -> RagSystem:
+    pages = document("handbook.md", *(Section(said, f"§{n}") for n, said in enumerate(HANDBOOK)))
+    return open_system([pages, *documents()[1:], *more], HashingEmbedder())
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"gold_passage": "慶弔休暇は、祖父母が死亡したときは3日とする。"},
+        {"must_contain": (("3日",),)},
+        {},
+    ],
+)
+def test_another_page_of_the_same_handbook_is_not_the_passage(known) -> None:
+    asked = example(
+        "a", "慶弔休暇の申請は書面で？", "handbook.md", "祖父母の場合は3日です。", **known
+    )
+    shown = [passage.text for passage in handbook_road().read_for(asked.prompt)]
+    assert HANDBOOK[0] in shown and HANDBOOK[1] not in shown
+    made = ground([asked], handbook_road(), lang="ja", left_out_share=0.0)
+    assert (made.found, made.put_in) == (0, 1)
+    assert "3日とする" in made.examples[0].prompt
+
+
+@pytest.mark.parametrize("known", [{"must_contain": (("4500円", "4,500円"),)}, {}])
+def test_what_another_document_still_tells_is_not_to_be_declined(known) -> None:
+    asked = example(
+        "a", "駐車場の利用料は月いくら？", "parking.md", "駐車場の利用料は月4,500円です。", **known
+    )
+    copy = document("faq.md", "よくある質問。駐車場の利用料は月4,500円。")
+    other = open_system([*documents(), copy], HashingEmbedder())
+    made = ground([asked], other, lang="ja", left_out_share=1.0)
+    assert [row.id for row in made.examples] == ["a"]
+    assert (made.left_out, made.told_elsewhere) == (0, 1)
 
 
 def test_nothing_closed_to_some_is_learned() -> None:

@@ -107,6 +107,28 @@ def test_card_names_base_licence_data_settings_figures_and_light(tuned: Any, lan
     assert WORDS[lang]["yellow"] in card and "# Model card: style_or_tone" not in card
 
 
+@pytest.mark.parametrize(
+    ("licence", "head", "said"),
+    [
+        ("apache-2.0", "apache-2.0", "Apache License 2.0 (https://www.apache.org/licenses/"),
+        ("qwen-research", "other", "Qwen Research License (https://"),
+        ("apache-2.0,gemma", "other", "Apache License 2.0 (https://www.apache.org"),
+        ("LICENSE.txt", "other", "| see LICENSE.txt beside the model |"),
+        (None, "other", "unknown (the model names none)"),
+    ],
+)
+def test_card_states_the_licence_of_the_base(
+    tuned: Any, licence: str | None, head: str, said: str
+) -> None:
+    run, made = tuned("green")
+    file = run.artifacts / "tuned.json"
+    about = json.loads(file.read_text(encoding="utf-8")) | {"licence": licence}
+    file.write_text(json.dumps(about), encoding="utf-8")
+    card = write_model_card(run, made["roads"][0], "en").read_text(encoding="utf-8")  # type: ignore[union-attr]
+    assert f"\nlicense: {head}\n" in card
+    assert said in card
+
+
 def test_a_road_that_tuned_nothing_has_no_card(tmp_path: Path, plan_for: PlanMaker) -> None:
     run = RunDir.create(tmp_path / "run", plan_for("prompting"), None)
     assert write_model_card(run, {}, "en") is None and not (run.path / "MODEL_CARD.md").exists()
