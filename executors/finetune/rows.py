@@ -57,6 +57,10 @@ class Rows:
         return {fault: ids for fault, ids in self.left_out.items() if fault in STOPPING}
 
     @property
+    def n_left_out(self) -> int:
+        return sum(map(len, self.left_out.values()))
+
+    @property
     def longest(self) -> int:
         return max((len(row.input_ids) for row in self.rows), default=0)
 
