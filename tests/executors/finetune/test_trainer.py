@@ -1,8 +1,9 @@
-"""The trainer of the recipe: a held-out loss that no batch size moves."""
+"""The trainer of the recipe: a held-out loss that no batch size moves, and one card."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,13 @@ def test_the_held_out_loss_is_the_mean_over_trained_tokens_whatever_the_batch(
 def test_a_mean_of_no_tokens_is_no_error() -> None:
     assert token_mean((), ()) == 0.0
     assert token_mean((3.0, 9.0), (2, 0)) == 3.0
+
+
+def test_one_of_several_cards_trains(
+    loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two cards are counted; the model stands on one device and no second copy is made of it."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    made = trainer(replace(loaded, device=torch.device("cuda", 0)), tmp_path)
+    assert made.args.n_gpu == 1
+    assert (made.args.train_batch_size, made.args.eval_batch_size) == (2, 2)
