@@ -67,9 +67,18 @@ def resumable_trainer() -> Any:
         _judged: list[tuple[float, int]]
         """Mean loss and trained tokens of every batch of the evaluation under way."""
 
-        def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **more: Any) -> Any:
+        def evaluation_loop(
+            self,
+            dataloader: Any,
+            description: str,
+            prediction_loss_only: bool | None = None,
+            ignore_keys: list[str] | None = None,
+            metric_key_prefix: str = "eval",
+        ) -> Any:
             self._judged = []
-            output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **more)
+            output: Any = super().evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
             losses, tokens = zip(*self._judged, strict=True) if self._judged else ((), ())
             output.metrics[f"{metric_key_prefix}_loss"] = token_mean(losses, tokens)
             right = self._metrics["eval"][ACCURACY]
