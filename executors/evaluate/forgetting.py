@@ -1,7 +1,8 @@
 """What a training made worse beside its task: each change with its interval, and one light.
 
 Green: the interval holds 0, or the change is for the better. Yellow: worse, and within the stated
-bound. Red: worse by more than the bound. The bounds are settings, not facts.
+bound. Red: worse by more than the bound. The bounds are settings, not facts. No light: nothing
+could be judged, which is no good news.
 """
 
 from __future__ import annotations
@@ -71,9 +72,14 @@ def light_of(change: Interval, measure: Measure, bounds: Bounds) -> Light:
     return "red" if sign * change.value > bound else "yellow"
 
 
-def worst(parts: list[Part]) -> Light:
-    """The light of the whole: its worst part's."""
-    return max((p.light for p in parts if p.light), key=WORSE.index, default="green")
+def worst(parts: list[Part]) -> Light | None:
+    """The light of the whole: its worst part's; None where no part could be judged."""
+    return max((p.light for p in parts if p.light), key=WORSE.index, default=None)
+
+
+def named(light: str | None) -> str:
+    """The light's name in texts and styles."""
+    return light or "none"
 
 
 def document(
@@ -84,7 +90,7 @@ def document(
     compared: Compared,
     replay: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """All of it as JSON: the light, its parts, the bounds, and every item's two figures.
+    """All of it as JSON: the light (or null), its parts, the bounds, and every item's two figures.
 
     Args:
         replay: the general rows that were mixed in, `rows` and `share`.
@@ -126,7 +132,6 @@ def document(
 def words_of(part: Mapping[str, Any], lang: str) -> dict[str, str]:
     """One part of `forgetting.json` as people read it, each value a text."""
     digits = 3 if part["measure"] == "loss" else 2
-    light = part["light"] or "none"
     return {
         "measure": t(f"forgetting.measure.{part['measure']}", lang),
         "language": t(f"forgetting.language.{part['lang']}", lang),
@@ -135,7 +140,7 @@ def words_of(part: Mapping[str, Any], lang: str) -> dict[str, str]:
         "change": f"{part['change']:+.{digits}f}"
         f" [{part['low']:+.{digits}f}, {part['high']:+.{digits}f}]",
         "n": str(part["n"]),
-        "light": t(f"forgetting.word.{light}", lang),
+        "light": t(f"forgetting.word.{named(part['light'])}", lang),
     }
 
 

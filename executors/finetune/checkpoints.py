@@ -87,7 +87,9 @@ def forget_all(folder: Path) -> None:
 
 
 def check_room(folder: Path, trained: Sequence[Any]) -> None:
-    """Refuse before a training what would fail at its first checkpoint.
+    """Refuse before a training what would fail at its first checkpoints.
+
+    Those that a resumed run finds have their room already; one more is written before any goes.
 
     Args:
         trained: the tensors that will be trained and saved.
@@ -95,11 +97,17 @@ def check_room(folder: Path, trained: Sequence[Any]) -> None:
     Raises:
         MachineError: `checkpoints-no-room`, with what is needed and what is free in GB.
     """
-    needed = KEPT * sum(p.numel() * BYTES_PER_TRAINED.get(p.element_size(), 12) for p in trained)
+    each = sum(p.numel() * BYTES_PER_TRAINED.get(p.element_size(), 12) for p in trained)
+    held = sum(min(each, _bytes(path)) for path in folder.glob("checkpoint-*"))
+    needed = max(each, KEPT * each - held)
     free = shutil.disk_usage(folder).free
     if free < needed:
         values = {"needed": f"{needed / 1e9:.1f}", "free": f"{free / 1e9:.1f}"}
         raise MachineError("checkpoints-no-room", where=str(folder), path=str(folder), **values)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def unwritten(error: BaseException, folder: Path) -> OkakaeError | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.errors import RunError
 from advisor.files import write_json
@@ -15,7 +15,7 @@ from advisor.texts import t
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context, Lack, Question, Reply, RunData
 from executors.finetune.asking import answered, lists_labels
-from executors.finetune.ladder import Rung
+from executors.finetune.ladder import Lengths, Rung
 from executors.finetune.proof import (
     check_adapter,
     check_template,
@@ -24,9 +24,9 @@ from executors.finetune.proof import (
     prove_saved,
     template_digest,
 )
-from executors.finetune.rehearsal import refuse_bad_rows
+from executors.finetune.rehearsal import refuse_bad_rows, tolerated
 from executors.finetune.schedule import MIN_EXAMPLES
-from executors.finetune.survive import LENGTHS, WORK, limit_reached
+from executors.finetune.survive import WORK, limit_reached, write_lengths
 from executors.generator import LocalGenerator, load_for, local_model_lacks
 from executors.goals import for_goal
 from executors.hardware import number_format, peak_addressed_gib, peak_ram_gib
@@ -34,6 +34,9 @@ from executors.models import Attention, LoadedModel, quiet_libraries
 from executors.permitted import learnable
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
+
+if TYPE_CHECKING:
+    from executors.finetune.rows import Row
 
 ADAPTER = "adapter"
 MODEL = "model"
@@ -111,7 +114,8 @@ class FinetuneExecutor:
         if replay.rows:
             context.session.say("forgetting.replay", n=replay.rows, share=f"{replay.share:.0%}")
         before = before_training(loaded, method, probe, run.path / WORK, context)
-        write_json(run.path / WORK / LENGTHS, {"tokens": [len(r.input_ids) for r in mixed.rows]})
+        spare = tolerated(len(learned)) - train_rows.n_left_out
+        write_lengths(run.path / WORK, _lengths(train_rows.rows, mixed.rows, spare))
         label = t("finetune.training", method=method, n=len(mixed.rows))
         with quiet_libraries(), context.session.progress(label, total=1.0) as progress:
             trained = train(
@@ -281,6 +285,12 @@ def tuning_method(plan: Plan) -> Method:
 def _about(run: RunDir) -> dict[str, Any]:
     about: dict[str, Any] = json.loads((run.artifacts / ABOUT).read_text(encoding="utf-8"))
     return about
+
+
+def _lengths(task: Sequence[Row], mixed: Sequence[Row], spare: int) -> Lengths:
+    """Args: mixed: the task's rows with general ones behind them."""
+    every = tuple(len(row.input_ids) for row in mixed)
+    return Lengths(every[: len(task)], every[len(task) :], spare)
 
 
 def _save(model: Any, tokenizer: Any, method: Method, artifacts: Path) -> None:

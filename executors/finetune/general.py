@@ -12,7 +12,7 @@ from advisor.plan import input_path
 from advisor.session import Session
 from advisor.types import Method, Plan, Scalar
 from executors.base import Context, RunData
-from executors.evaluate.forgetting import Bounds, Compared, document, words_of
+from executors.evaluate.forgetting import Bounds, Compared, document, named, words_of
 from executors.evaluate.general import SAMPLE, Measured, Probe, load_probe, measure
 from executors.finetune.replay import Replayed, apart, general_examples, replay_share
 from executors.models import LoadedModel
@@ -106,7 +106,7 @@ def after_training(
         before: the base's figures; None asks the same model with its adapter off.
 
     Returns:
-        The light, or None without a probe.
+        The light, or None without a probe and where nothing could be judged.
     """
     if probe is None:
         return None
@@ -123,10 +123,11 @@ def after_training(
     write_json(run.artifacts / FORGETTING, found)
     told = {"light": found["light"], "compared": compared}
     run.event("forgetting", **told)
-    context.session.say(f"forgetting.light.{found['light']}", **found["bounds"])
+    context.session.say(f"forgetting.light.{named(found['light'])}", **found["bounds"])
     for part in found["parts"]:
         context.session.say("forgetting.line", **words_of(part, context.session.lang))
-    return str(found["light"])
+    light: str | None = found["light"]
+    return light
 
 
 def _ask(loaded: LoadedModel, probe: Probe, session: Session) -> Measured:

@@ -7,17 +7,31 @@ batch alone, which is another training; here each optimiser step sees the same r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.types import Method, Scalar
 
 Step = Literal["smaller-micro-batch", "checkpointing", "shorter", "qlora"]
-SHORTER_KEEPS = 0.9
-"""Share of rows that a shorter length keeps at least; below it a training is refused anyway."""
 LORA_RATE = 10.0
 """LoRA wants about ten times the rate of full tuning (LoRA Without Regret)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Tokens of every row that is trained on, and how many of the task's may still go."""
+
+    task: tuple[int, ...] = ()
+    general: tuple[int, ...] = ()
+    """Rows mixed in for replay: others are drawn for those that no longer fit."""
+    spare: int = 0
+    """Rows of the task that can be left out besides those that are, before a training is refused
+    (`rehearsal.tolerated`)."""
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        return self.task + self.general
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,7 @@ class Rung:
 
 def next_rung(
     rung: Rung,
-    lengths: Sequence[int],
+    lengths: Lengths,
     *,
     may_shorten: Callable[[int, int], bool],
     four_bits: bool,
@@ -62,7 +76,6 @@ def next_rung(
     """The next smaller way to train, or None when nothing is left.
 
     Args:
-        lengths: tokens of every training row.
         may_shorten: asked with the new length and the rows it leaves out, only when that step
             is come to; without a yes it is passed over.
         four_bits: whether this machine can keep a base in 4 bits.
@@ -82,7 +95,7 @@ def next_rung(
             _changed(rung, {"finetune.gradient_checkpointing": True}), step="checkpointing"
         )
     length, left_out = shorter(lengths, int(rung.config["finetune.seq_len"]))
-    if left_out and rung.step != "shorter" and may_shorten(length, left_out):
+    if left_out and may_shorten(length, left_out):
         cut = _changed(rung, {"finetune.seq_len": length})
         return replace(cut, step="shorter", restarts=True, left_out=left_out)
     if rung.method != "qlora" and four_bits:
@@ -94,13 +107,16 @@ def next_rung(
     return None
 
 
-def shorter(lengths: Sequence[int], seq_len: int) -> tuple[int, int]:
-    """The length that keeps nine tenths of the rows, and how many it leaves out."""
-    kept = sorted(length for length in lengths if length <= seq_len)
+def shorter(lengths: Lengths, seq_len: int) -> tuple[int, int]:
+    """The smallest length that a training is not refused for, and how many rows it leaves out.
+
+    What a shorter length has cut is no longer spare, so that the same length is found again.
+    """
+    kept = sorted(one for one in lengths.task if one <= seq_len)
     if not kept:
         return seq_len, 0
-    length = kept[min(len(kept) - 1, int(SHORTER_KEEPS * len(kept)))]
-    return length, sum(one > length for one in kept)
+    length = kept[max(0, len(kept) - 1 - max(0, lengths.spare))]
+    return length, sum(length < one <= seq_len for one in lengths.every)
 
 
 def _largest_part(batch: int) -> int:

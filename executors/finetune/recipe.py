@@ -236,6 +236,10 @@ def make_trainer(
         data_seed=int(config["seed"]),
         **schedule,
     )
+    if arguments.n_gpu > 1:
+        # One process trains on the card that holds the model; transformers would copy the model
+        # to every card it sees, which TRL refuses.
+        arguments._n_gpu = 1
     model = attach(loaded.model, method, config)
     restore = keep_adapter_format(model) if _fp32_on_four_bits(loaded) else None
     trainer = resumable_trainer()(

@@ -63,9 +63,14 @@ def refuse_bad_rows(
             context.session.say(f"finetune.left-out.{fault}", n=len(ids), ids=", ".join(ids[:5]))
     if wrong := made.stopping:
         raise RunError("rows-wrong", n=sum(map(len, wrong.values())), total=n, **_told(wrong))
-    bad = sum(map(len, made.left_out.values()))
-    if bad > n / 10 and not tolerant:
+    bad = made.n_left_out
+    if bad > tolerated(n) and not tolerant:
         raise RunError("rows-unusable", n=bad, total=n, **_told(made.left_out))
+
+
+def tolerated(n: int) -> int:
+    """Of `n` examples, how many may be too long or without an answer: a tenth."""
+    return n // 10
 
 
 def _told(faults: dict[str, list[str]]) -> dict[str, str]:

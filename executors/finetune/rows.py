@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from executors.template import end_token_ids, render_chat
 from knowledge.corpus.types import Example
 
 IGNORED = -100
+ANSWER_BEGIN = 8
+"""Characters at its beginning by which an answer is found in what a template made of it."""
 ANSWER_END = 8
 """Characters at the end of an answer by which one that was cut is recognised."""
 STOPPING = frozenset(
@@ -55,6 +58,10 @@ class Rows:
     def stopping(self) -> dict[str, list[str]]:
         """The faults of which a single row stops a plan, with the ids of the rows."""
         return {fault: ids for fault, ids in self.left_out.items() if fault in STOPPING}
+
+    @property
+    def n_left_out(self) -> int:
+        return sum(map(len, self.left_out.values()))
 
     @property
     def longest(self) -> int:
@@ -129,7 +136,8 @@ def _text_fault(example: Example, completion: str | None) -> str | None:
     if completion is None:
         return "template-mismatch"
     # A template that drops or empties an answer would train its frame alone.
-    return None if example.completion.strip()[:8] in completion else "fully-masked"
+    begin = comparable(example.completion)[:ANSWER_BEGIN]
+    return None if begin in comparable(completion) else "fully-masked"
 
 
 def row_fault(row: Row, tokenizer: Tokenizer, answer: str | None = None) -> str | None:
@@ -165,5 +173,11 @@ def _is_cut(trained: list[int], answer: str, tokenizer: Tokenizer) -> bool:
     """Whether the last characters of the answer are missing from what is trained."""
     if tokenizer.unk_token_id in trained:  # not every character can be read back
         return False
-    written = "".join(tokenizer.decode(trained, skip_special_tokens=True).split())
-    return "".join(answer.split())[-ANSWER_END:] not in written
+    written = comparable(str(tokenizer.decode(trained, skip_special_tokens=True)))
+    return comparable(answer)[-ANSWER_END:] not in written
+
+
+def comparable(text: str) -> str:
+    """`text` as it is whatever a tokenizer normalises: NFC, NFKC, case, spaces and controls."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(one for one in plain if unicodedata.category(one)[0] not in "CZ")

@@ -27,7 +27,7 @@ from advisor.files import write_json
 from advisor.session import Session
 from advisor.types import Method, Plan
 from executors.base import Context, RunData
-from executors.finetune.ladder import Rung, next_rung
+from executors.finetune.ladder import Lengths, Rung, next_rung
 from executors.finetune.memory import died_of_memory
 from executors.rundir import RunDir
 from knowledge.corpus.types import Example
@@ -44,7 +44,7 @@ class OutOfMemory:
     """A child that ended for want of memory; `lengths` are None when no row was made yet."""
 
     why: str
-    lengths: tuple[int, ...] | None
+    lengths: Lengths | None
 
 
 def survive(
@@ -171,7 +171,7 @@ def _smaller(rung: Rung, outcome: OutOfMemory, session: Session) -> Rung | None:
         # The base itself did not fit: no batch was small or large yet.
         bare = {"finetune.batch_size": 1, "finetune.gradient_checkpointing": True}
         asked = replace(rung, config={**rung.config, **bare})
-        found = next_rung(asked, (), may_shorten=_never, four_bits=four_bits)
+        found = next_rung(asked, Lengths(), may_shorten=_never, four_bits=four_bits)
         kept = ("finetune.batch_size", "finetune.gradient_checkpointing")
         back = {name: rung.config[name] for name in kept}
         return found and replace(found, config={**found.config, **back})
@@ -185,7 +185,7 @@ def _smaller(rung: Rung, outcome: OutOfMemory, session: Session) -> Rung | None:
             return False
         from advisor.prompts import agreed
 
-        values = {"length": length, "n": left_out, "total": len(lengths)}
+        values = {"length": length, "n": left_out, "total": len(lengths.every)}
         return agreed(session.t("finetune.consent.shorter", **values), plain=session.plain)
 
     return next_rung(rung, lengths, may_shorten=may_shorten, four_bits=four_bits)
@@ -232,8 +232,7 @@ def _train(
     code = _run_child(job, answer)
     job.unlink(missing_ok=True)
     told = _read(answer)
-    seen = _read(lengths)
-    known = tuple(int(n) for n in seen["tokens"]) if seen else None
+    known = read_lengths(lengths)
     if told is None:
         if died_of_memory(code):
             return OutOfMemory(f"exit {code}", known)
@@ -266,6 +265,19 @@ def _run_child(job: Path, answer: Path) -> int:
     finally:
         if not child.stdin.closed:
             child.stdin.close()
+
+
+def write_lengths(work: Path, lengths: Lengths) -> None:
+    """Leave with the parent what a shorter length can be chosen by."""
+    write_json(work / LENGTHS, {"schema_version": 1, **asdict(lengths)})
+
+
+def read_lengths(path: Path) -> Lengths | None:
+    """What the child left in `path`; None when it came to no rows."""
+    seen = _read(path)
+    if seen is None:
+        return None
+    return Lengths(tuple(seen["task"]), tuple(seen["general"]), int(seen["spare"]))
 
 
 def _read(path: Path) -> dict[str, Any] | None:

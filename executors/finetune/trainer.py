@@ -9,6 +9,10 @@ Three things of the libraries make a resumed training another one than the unint
 - `eval_on_start` judges again at the resumed step, which costs one of the patience.
 
 Every one of them is answered here by a pure function of what the checkpoint holds.
+
+And one makes a training that goes on with a smaller micro-batch another one: a held-out loss is
+averaged within each batch and then over batches, so that its value depends on how the rows were
+cut into batches. Here every trained token counts once.
 """
 
 from __future__ import annotations
@@ -19,8 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import RunError
+from executors.finetune.rows import IGNORED
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ACCURACY = "mean_token_accuracy"
 
 
 class RowOrder:
@@ -58,6 +64,33 @@ def resumable_trainer() -> Any:
 
         logs_entropy = True
         """False where the head leaves it out (answer_head.py), so that no zero is logged."""
+        _judged: list[tuple[float, int]]
+        """Mean loss and trained tokens of every batch of the evaluation under way."""
+
+        def evaluation_loop(
+            self,
+            dataloader: Any,
+            description: str,
+            prediction_loss_only: bool | None = None,
+            ignore_keys: list[str] | None = None,
+            metric_key_prefix: str = "eval",
+        ) -> Any:
+            self._judged = []
+            output: Any = super().evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
+            losses, tokens = zip(*self._judged, strict=True) if self._judged else ((), ())
+            output.metrics[f"{metric_key_prefix}_loss"] = token_mean(losses, tokens)
+            right = self._metrics["eval"][ACCURACY]
+            self._metrics["eval"][ACCURACY] = [token_mean(right, tokens)]
+            return output
+
+        def prediction_step(self, model: Any, inputs: Any, *args: Any, **more: Any) -> Any:
+            # The loss shifts the labels: the first of a row is no one's next token.
+            tokens = int((inputs["labels"][:, 1:] != IGNORED).sum())
+            found = super().prediction_step(model, inputs, *args, **more)
+            self._judged.append((float(found[0]), tokens))
+            return found
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             rows = self.train_dataset if train_dataset is None else train_dataset
@@ -83,6 +116,12 @@ def resumable_trainer() -> Any:
             super().log(logs, start_time)
 
     return ResumableTrainer
+
+
+def token_mean(means: Sequence[float], tokens: Sequence[int]) -> float:
+    """The mean over all tokens, of means over the tokens of each batch; 0 without any token."""
+    total = sum(mean * n for mean, n in zip(means, tokens, strict=True))
+    return total / max(1, sum(tokens))
 
 
 def load_adapter_as_it_is(model: Any, folder: Path) -> bool:

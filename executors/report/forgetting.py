@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executors.evaluate.forgetting import words_of
+from executors.evaluate.forgetting import named, words_of
 from executors.report.view import View
 
 FILE = "forgetting.json"
@@ -20,7 +20,7 @@ class Shown:
 
     road: str
     light: str
-    """green, yellow or red: the name of a style."""
+    """green, yellow, red or none: the name of a style."""
     says: str
     explained: str
     replayed: str
@@ -54,8 +54,8 @@ def _shown(road: Mapping[str, Any], view: View) -> Shown:
         replayed = view.t("forgetting.replayed", n=replay["rows"], share=share)
     return Shown(
         road=view.word("road", road["name"]),
-        light=found["light"],
-        says=view.t(f"forgetting.light.{found['light']}", **found["bounds"]),
+        light=named(found["light"]),
+        says=view.t(f"forgetting.light.{named(found['light'])}", **found["bounds"]),
         explained=view.t("forgetting.explained", **found["bounds"]),
         replayed=replayed,
         header=[view.t(f"forgetting.column.{name}") for name in columns],

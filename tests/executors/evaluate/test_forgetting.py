@@ -71,6 +71,15 @@ def test_a_model_that_guessed_before_gets_no_light_for_choices(probe: Probe) -> 
     assert found["choices", "ja"] is None and worst(judge(probe, before, after, BOUNDS)) == "green"
 
 
+def test_a_probe_of_guesses_alone_is_no_green_light(probe: Probe) -> None:
+    """Without texts nothing is left to judge by."""
+    before, after = (Measured({}, measured(probe, 3.0, share).right) for share in (0.25, 0.0))
+    parts = judge(probe, before, after, BOUNDS)
+    assert parts and all(part.light is None for part in parts)
+    found = document(probe, before, after, BOUNDS, "adapter-off-and-on", {"rows": 0, "share": 0})
+    assert json.loads(json.dumps(found))["light"] is None
+
+
 def test_document_is_json_with_every_item(probe: Probe) -> None:
     before, after = measured(probe, 3.0, 0.8), measured(probe, 3.04, 0.8)
     found = document(probe, before, after, BOUNDS, "adapter-off-and-on", {"rows": 3, "share": 0.1})

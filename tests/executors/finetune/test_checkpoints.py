@@ -91,6 +91,28 @@ def test_too_little_room_is_refused_before_training(
     assert caught.value.values["free"] == "0.0"
 
 
+@pytest.mark.parametrize(("on_disk", "room"), [(0, 3), (1, 2), (2, 1), (3, 1)])
+def test_checkpoints_that_are_on_the_disk_need_no_room_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_disk: int, room: int
+) -> None:
+    """A resumed run writes one more before one goes, and never fewer than one."""
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    trained = [torch.zeros(1000)]
+    each = 12 * 1000
+    for n in range(on_disk):
+        (tmp_path / f"checkpoint-{n}").mkdir()
+        # Of any size: a tokenizer lies beside the weights and their moments.
+        (tmp_path / f"checkpoint-{n}" / "optimizer.pt").write_bytes(bytes(each + 500 * n))
+    free = room * each
+    monkeypatch.setattr(checkpoints.shutil, "disk_usage", lambda _: usage(10**9, 0, free))
+    check_room(tmp_path, trained)
+    free -= 1
+    with pytest.raises(MachineError):
+        check_room(tmp_path, trained)
+
+
 @pytest.mark.parametrize(
     ("error", "known"),
     [

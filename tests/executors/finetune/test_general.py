@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,11 @@ def tuned(
 ) -> Callable[..., RunDir]:
     """Tunes by a method, with the small probe named in the plan."""
 
-    def go(method: str, **over: Any) -> RunDir:
+    def go(method: str, probe: Path = small, **over: Any) -> RunDir:
         data = write_company(tmp_path / "company", pairs=0, rewrites=60)
         inputs = (
             PlanInput("data", data.name, *tree_digest(data)),
-            PlanInput("probe", os.path.relpath(small, tmp_path), *tree_digest(small)),
+            PlanInput("probe", os.path.relpath(probe, tmp_path), *tree_digest(probe)),
         )
         if (own := tmp_path / "own.jsonl").is_file():
             inputs = (*inputs, PlanInput("replay", own.name, *tree_digest(own)))
@@ -134,6 +135,24 @@ def test_own_rows_that_repeat_what_is_held_out_are_not_learned_and_are_counted(
     about = json.loads((run.artifacts / "tuned.json").read_text(encoding="utf-8"))
     assert about["replay"]["rows"] <= told["total"] - told["n"]
     assert f"{told['n']} of {told['total']} general rows are not learned" in capfd.readouterr().err
+
+
+def test_a_model_that_guessed_before_gets_no_light_on_questions_alone(
+    tuned: Callable[..., RunDir],
+    small: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Random weights know none of it: green would say that nothing was lost."""
+    (tmp_path / "asked" / "ja").mkdir(parents=True)
+    shutil.copy(small / "ja" / QUESTIONS, tmp_path / "asked" / "ja")
+    run = tuned("lora", tmp_path / "asked")
+    for name, key in ((FORGETTING, "light"), ("tuned.json", "forgetting")):
+        assert json.loads((run.artifacts / name).read_text(encoding="utf-8"))[key] is None
+    lines = (run.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    (event,) = [one for one in map(json.loads, lines) if one["event"] == "forgetting"]
+    assert event["light"] is None
+    assert "General ability: could not be judged" in capfd.readouterr().err
 
 
 def test_off_asks_nothing(tuned: Callable[..., RunDir]) -> None:

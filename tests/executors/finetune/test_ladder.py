@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from made import TUNING
 
-from executors.finetune.ladder import Rung, next_rung, shorter
+from executors.finetune.ladder import Lengths, Rung, next_rung, shorter
 from executors.finetune.memory import died_of_memory, is_out_of_memory
+from executors.finetune.rehearsal import tolerated
 
-LENGTHS = (100,) * 19 + (900,)
+LENGTHS = Lengths((100,) * 19 + (900,), spare=2)
 
 
 def walk(rung: Rung, *, may_shorten: bool = False, four_bits: bool = True) -> list[Rung]:
@@ -49,8 +50,26 @@ def test_rows_are_left_out_only_with_a_yes() -> None:
 
 
 def test_rows_of_one_length_cannot_be_made_shorter() -> None:
-    assert shorter((50, 50, 50), 1024) == (50, 0)
-    assert shorter((), 1024) == (1024, 0)
+    assert shorter(Lengths((50,) * 30, spare=3), 1024) == (50, 0)
+    assert shorter(Lengths(), 1024) == (1024, 0)
+
+
+def test_general_rows_longer_than_the_task_go_first() -> None:
+    assert shorter(Lengths((50,) * 30, (40, 90), spare=0), 1024) == (50, 1)
+
+
+@pytest.mark.parametrize("n", [20, 99, 100, 101, 300])
+@pytest.mark.parametrize("long_before", [0, 1, 7])
+def test_a_shorter_length_leaves_out_no_more_than_a_training_is_refused_for(
+    n: int, long_before: int
+) -> None:
+    """Rows that were too long before count as well, and the same length is found again."""
+    bad = min(long_before, tolerated(n))
+    task = tuple(range(100, 100 + n - bad))
+    length, left_out = shorter(Lengths(task, (30, 40), tolerated(n) - bad), 1024)
+    assert bad + left_out == tolerated(n)
+    kept = tuple(one for one in task if one <= length)
+    assert shorter(Lengths(kept, (30, 40), 0), length) == (length, 0)
 
 
 def test_four_bits_are_the_last_step_and_take_the_rate_of_an_adapter() -> None:

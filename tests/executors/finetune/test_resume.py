@@ -118,7 +118,7 @@ def test_a_finished_training_is_read_again_and_not_trained_on(
 
 def test_patience_survives_a_resume(tiny_folder: Path, tmp_path: Path) -> None:
     """A counter in a callback would begin again and train past where the run would have ended."""
-    hard = {"learning_rate": 0.3, "early_stopping_patience": 2, "epochs": 6.0}
+    hard = {"learning_rate": 0.5, "early_stopping_patience": 2, "epochs": 6.0}
     whole = go(tiny_folder, tmp_path / "whole", **hard)
     assert whole.stopped == "patience"
     last = last_whole(tmp_path / "whole")

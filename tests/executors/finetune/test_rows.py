@@ -123,6 +123,50 @@ def test_a_template_that_does_not_end_answers_is_caught() -> None:
     assert made.left_out == {"end-not-trained": ["e"]}
 
 
+def normalising(form: str) -> Any:
+    """A tokenizer that changes text before it cuts it, as NFC (Qwen) and NFKC (SentencePiece)."""
+    from tokenizers import normalizers
+
+    tokenizer = byte_tokenizer()
+    steps = [getattr(normalizers, name)() for name in form.split("+")]
+    tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(steps)
+    return tokenizer
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC", "NFKC+Lowercase"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "お問い合わせありがとうございます！",
+        "承知しました…",
+        "それでおねか\u3099いします",  # decomposed, as files named on a Mac
+        "か\u3099か\u3099か\u3099か\u3099か\u3099",
+        "ｶﾞﾗｽ製の①番、㍻㎡",
+        "ABC Café　です",
+    ],
+)
+def test_what_a_tokenizer_normalises_is_no_cut_answer(form: str, answer: str) -> None:
+    row(normalising(form), example(completion=answer))
+
+
+def test_an_answer_that_is_cut_is_caught_whatever_is_normalised() -> None:
+    tokenizer = normalising("NFKC")
+    whole = row(tokenizer, example(completion="ご連絡ありがとうございます！"))
+    end = whole.input_ids[-1]
+    cut = Row("cut", [*whole.input_ids[:-5], end], [*whole.labels[:-5], end])
+    assert row_fault(cut, tokenizer, "ご連絡ありがとうございます！") == "answer-cut"
+    assert row_fault(whole, tokenizer, "ご連絡ありがとうございます！") is None
+
+
+def test_a_template_that_normalises_an_answer_does_not_drop_it() -> None:
+    """Some write an answer in lower case, or another form of the same letters."""
+    template = "{% for m in messages %}{{ m.content | lower }}{{ eos_token }}{% endfor %}"
+    row(byte_tokenizer(chat_template=template), example(completion="ABC です。"))
+    emptied = template.replace("{{ m.content | lower }}", "{{ m.content[:0] }}")
+    made = make_rows([example("e")], byte_tokenizer(chat_template=emptied), "ja", 4096)
+    assert made.left_out == {"fully-masked": ["e"]}
+
+
 def test_a_template_that_changes_the_past_is_caught() -> None:
     template = (
         "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"

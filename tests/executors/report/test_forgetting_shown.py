@@ -21,11 +21,15 @@ from executors.report.model_card import write_model_card
 from executors.rundir import RunDir
 
 RISE = {"green": 0.0, "yellow": 0.05, "red": 0.4}
+LIGHTS = [*RISE, "none"]
 
 
 @pytest.fixture
 def tuned(tmp_path: Path, plan_for: PlanMaker) -> Any:
-    """A finished tuning on disk whose loss on general text rose by so much."""
+    """A finished tuning on disk whose loss on general text rose by so much.
+
+    "none" has questions alone, of which the model guessed the answers before.
+    """
 
     def make(light: str) -> tuple[RunDir, dict[str, Any]]:
         data = write_company(tmp_path / "company", pairs=0, rewrites=20)
@@ -33,9 +37,11 @@ def tuned(tmp_path: Path, plan_for: PlanMaker) -> Any:
         run = RunDir.create(tmp_path / "run", plan_for("finetune", inputs=inputs), data)
         run.artifacts.mkdir()
         probe = load_probe()
-        loss = {f"{x.lang}/{x.id}": 3.0 + n / 100 for n, x in enumerate(probe.texts)}
-        right = {f"{x.lang}/{x.id}": float(n % 2) for n, x in enumerate(probe.choices)}
-        rise = RISE[light]
+        texts = [] if light == "none" else probe.texts
+        loss = {f"{x.lang}/{x.id}": 3.0 + n / 100 for n, x in enumerate(texts)}
+        every = 4 if light == "none" else 2
+        right = {f"{x.lang}/{x.id}": float(n % every == 1) for n, x in enumerate(probe.choices)}
+        rise = RISE.get(light, 0.0)
         worse = {
             key: value + rise * (1 + n % 2) / 1.5 for n, (key, value) in enumerate(loss.items())
         }
@@ -47,7 +53,7 @@ def tuned(tmp_path: Path, plan_for: PlanMaker) -> Any:
             "adapter-off-and-on",
             {"rows": 7, "share": 0.1, "source": "sample"},
         )
-        assert found["light"] == light
+        assert found["light"] == (None if light == "none" else light)
         (run.artifacts / "forgetting.json").write_text(json.dumps(found), encoding="utf-8")
         about = {
             "method": "lora",
@@ -71,29 +77,37 @@ def tuned(tmp_path: Path, plan_for: PlanMaker) -> Any:
 
 
 WORDS = {
-    "ja": {"green": "一般能力: 青", "yellow": "一般能力: 黄", "red": "一般能力: 赤"},
-    "en": {n: f"General ability: {n}" for n in RISE},
+    "ja": {
+        "green": "一般能力: 青",
+        "yellow": "一般能力: 黄",
+        "red": "一般能力: 赤",
+        "none": "一般能力: 判定できません",
+    },
+    "en": {n: f"General ability: {n}" for n in RISE}
+    | {"none": "General ability: could not be judged"},
 }
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
-@pytest.mark.parametrize("light", list(RISE))
+@pytest.mark.parametrize("light", LIGHTS)
 def test_both_pages_show_the_light_and_its_figures(tuned: Any, light: str, lang: str) -> None:
     _, made = tuned(light)
-    assert made["roads"][0]["forgetting"]["light"] == light
     html, text = render_html(made, lang), render_markdown(made, lang)
     for page in (html, text):
         assert WORDS[lang][light] in page
-        assert not any(WORDS[lang][other] in page for other in RISE if other != light)
+        assert not any(WORDS[lang][other] in page for other in LIGHTS if other != light)
         assert "+0.400 [" in page if light == "red" else "+0.400 [" not in page
     assert f'class="light {light}"' in html
     # Only what is red stands at the top, before any figure.
     assert (WORDS[lang]["red"] in html.split("<h2>")[0]) is (light == "red")
 
 
+@pytest.mark.parametrize("light", ["yellow", "none"])
 @pytest.mark.parametrize("lang", ["ja", "en"])
-def test_card_names_base_licence_data_settings_figures_and_light(tuned: Any, lang: str) -> None:
-    run, made = tuned("yellow")
+def test_card_names_base_licence_data_settings_figures_and_light(
+    tuned: Any, lang: str, light: str
+) -> None:
+    run, made = tuned(light)
     path = write_model_card(run, made["roads"][0], lang)
     assert path == run.path / "MODEL_CARD.md"
     card = path.read_text(encoding="utf-8")
@@ -104,7 +118,7 @@ def test_card_names_base_licence_data_settings_figures_and_light(tuned: Any, lan
     for said in ("https://ai.google.dev/gemma/terms", "b" * 64, data, run.plan.seal, "3.250"):
         assert said in card
     assert "| finetune.learning_rate | 0.01 |" in card
-    assert WORDS[lang]["yellow"] in card and "# Model card: style_or_tone" not in card
+    assert WORDS[lang][light] in card and "# Model card: style_or_tone" not in card
 
 
 @pytest.mark.parametrize(
