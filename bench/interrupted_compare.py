@@ -3,10 +3,11 @@
 `python -m bench interrupted_compare [--kills=5] [--seed=0] [--share=0.3]`. Prompting with the
 starter, RAG that quotes, and the diagnostics, on the sample company, of whose examples `share` is
 held out. One run is carried out undisturbed; another is killed again and again and resumed each
-time. A model in this process writes up to eight answers together: those that it had not finished
-when the kill came are in flight, all of them. Logged are every answer that was begun and every one
-that was finished, the latter before the product hears of it; an answer that was finished and is
-begun again was lost, and there should be none.
+time, at random answers, one in each fifth of them, and within half a second after. A model in this
+process writes up to eight answers together: those that it had not finished when the kill came are
+in flight, all of them. Logged are every answer that was begun and every one that was finished, the
+latter before the product hears of it; an answer that was finished and is begun again was lost, and
+there should be none.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ SETS = (
     "rag.answer=extractive",
 )
 ROADS = ("prompting", "rag")
-WORKER, READY = "--worker", b'["ready"'
+WORKER, DONE = "--worker", b'["finished"'
+LATEST_S = 0.5
 
 
 def sample(folder: Path) -> Path:
@@ -102,34 +104,36 @@ def compare_logged(found: list[Path], folder: Path, log_path: Path) -> None:
         ask(system, examples, path, *rest, **more)
 
     import_everything()
-    told("ready", [])
     generate.as_they_end = begun  # type: ignore[assignment]
     journal.GenerationJournal.write = finished  # type: ignore[method-assign]
     applying.ask = diagnostics.ask = logged  # type: ignore[attr-defined]
     run.compare(found, folder, quiet(), resume=folder.exists())
 
 
-def attempt(found: list[Path], folder: Path, log: Path, kill_after_s: float | None) -> bool:
+def attempt(found: list[Path], folder: Path, log: Path, kill: tuple[int, float] | None) -> bool:
     """Compare in a process of its own; True when it came to its end, False when it was killed.
 
     Args:
-        kill_after_s: seconds from the end of its imports, so that kills fall into work.
+        kill: after so many answers are finished, over all attempts, and so many seconds more.
     """
     words = [str(path) for path in (folder, log, *found)]
-    starts = log.read_bytes().count(READY) if log.is_file() else 0
     process = subprocess.Popen([sys.executable, "-m", "bench.interrupted_compare", WORKER, *words])
-    while not (log.is_file() and log.read_bytes().count(READY) > starts):
-        if process.poll() is not None:
-            sys.exit("a comparison failed")
+    while process.poll() is None and (kill is None or len(finished_answers(log)) < kill[0]):
         time.sleep(0.01)
     try:
-        if process.wait(kill_after_s):
+        if process.wait(kill[1] if kill else None):
             sys.exit("a comparison failed")
         return True
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
         return False
+
+
+def finished_answers(log: Path) -> set[str]:
+    """The answers that were finished so far; a line that is being written is left out."""
+    lines = log.read_bytes().split(b"\n")[:-1] if log.is_file() else []
+    return {key for line in lines if line.startswith(DONE) for key in json.loads(line)[1]}
 
 
 def answers(folder: Path) -> dict[str, bytes]:
@@ -184,29 +188,32 @@ def measure(kills: int, seed: int, share: float, work: Path) -> dict[str, Any]:
     whole, broken = work / "whole", work / "broken"
     attempt(found, whole, work / "log-whole", None)
     seconds = json.loads((whole / "compare.json").read_text(encoding="utf-8"))["seconds"]
+    total = len(finished_answers(work / "log-whole"))
     outcomes = []
     for number in range(kills):
-        # Five moments spread over the run, each at random in its fifth of it.
-        after = dice.uniform(0.1, seconds / kills)
-        if attempt(found, broken, work / "log", after):
+        share = (number + dice.random()) / kills
+        moment = max(1, round(share * (total - 1))), dice.uniform(0, LATEST_S)
+        if attempt(found, broken, work / "log", moment):
             sys.exit("the comparison ended before the last kill")
         kept_rows = [f.read_bytes().count(b"\n") for f in broken.rglob("unfinished.jsonl")]
-        outcomes.append((after, answers(broken), sum(kept_rows)))
-        print(f"  kill {number + 1} after {after:.1f} s", flush=True)
+        outcomes.append((moment, answers(broken), sum(kept_rows)))
+        print(f"  kill {number + 1} at answer {moment[0]} of {total}", flush=True)
     attempt(found, broken, work / "log", None)
     final, undisturbed = answers(broken), texts(whole)
     ids = texts(broken)
     return {
         "questions": len(ids),
+        "finished_undisturbed": total,
         "seconds_undisturbed": round(seconds, 1),
         "kills": [
             {
-                "after_s": round(after, 2),
+                "at_answer": moment[0],
+                "seconds_after_it": round(moment[1], 2),
                 "answers_on_disk": sum(file.count(b"\n") for file in files_then.values()),
                 "finished_in_an_open_batch": rows,
                 "all_kept": kept(files_then, final),
             }
-            for after, files_then, rows in outcomes
+            for moment, files_then, rows in outcomes
         ],
         "begun_again": lost(work / "log"),
         "answered_twice": sum(content.count(b"\n") for content in final.values()) - len(ids),

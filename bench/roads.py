@@ -86,13 +86,19 @@ def _is_casual_to_polite(row: dict[str, Any]) -> bool:
 
 
 def compare(
-    folder: Path, roads: Roads, sets: Mapping[str, Any], *, diagnostics: bool = True
+    folder: Path,
+    roads: Roads,
+    sets: Mapping[str, Any],
+    *,
+    diagnostics: bool = True,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Plan each road, compare them, and keep what the report says about them.
 
     Args:
         folder: gets the plans, and the comparison in `run`.
         roads: by label, the option and the settings of that road alone.
+        resume: go on with a comparison of the same plans that stands in `folder`.
     """
     plans = []
     for label, (option, own) in roads.items():
@@ -102,8 +108,9 @@ def compare(
         flags = [flag for key, value in settings.items() for flag in ("--set", f"{key}={value}")]
         okakae("plan", *flags, "--option", option, "--out", str(plan))
         plans.append(str(plan))
-    quick = () if diagnostics else ("--no-diagnostics",)
-    okakae("compare", *plans, "--run", str(folder / "run"), *quick)
+    flags = [] if diagnostics else ["--no-diagnostics"]
+    flags += ["--resume"] if resume and (folder / "run").exists() else []
+    okakae("compare", *plans, "--run", str(folder / "run"), *flags)
     report = json.loads((folder / "run" / "report.json").read_text(encoding="utf-8"))
     recommended = ("recommendation_before", "recommendation_after", "recommendation_update")
     return {

@@ -1,6 +1,7 @@
 """One verdict each on four companies' own questions: which road won, by how much, and why.
 
-`python -m bench verdicts [--only=handbook_ja,keico_style,bitext_support,banking77,twelve]`. Every
+`python -m bench verdicts [--only=handbook_ja,keico_style,bitext_support,banking77,twelve]
+[--resume]`; `--resume` goes on with what stands below runs/. Every
 comparison is `okakae compare` itself with the starter, a base model of 270 million parameters: read
 the figures for the difference between the roads. Test questions are marked as such and never
 learned from; where a road could read the training pairs as papers, they are given to it as papers.
@@ -33,6 +34,7 @@ COMMON = {"model": "starter", "finetune.general_probe": "off", "prompting.search
 """What a tuning costs elsewhere and what a search of prompts brings have benches of their own."""
 NEAREST = {"prompting.choice": "nearest"}
 WRITTEN = {"rag.answer": "generate"}
+RESUME = "--resume" in sys.argv
 
 
 def handbook_ja() -> Record:
@@ -172,7 +174,7 @@ def compared(
 ) -> Record:
     """The comparison, with the settings that it was made under."""
     asked = {**COMMON, **sets, "data.path": data}
-    found = compare(WORK / name, roads, asked, diagnostics=diagnostics)
+    found = compare(WORK / name, roads, asked, diagnostics=diagnostics, resume=RESUME)
     return found | {
         "settings": dict(sets) | {label: dict(own) for label, (_, own) in roads.items()}
     }
@@ -180,9 +182,10 @@ def compared(
 
 def _folder(name: str, corpus: Iterable[Record] = ()) -> Path:
     folder = WORK / name
-    shutil.rmtree(folder, ignore_errors=True)
+    if not RESUME:
+        shutil.rmtree(folder, ignore_errors=True)
     data = folder / "data"
-    data.mkdir(parents=True)
+    data.mkdir(parents=True, exist_ok=True)
     if papers := list(corpus):
         _write(data / "corpus.jsonl", papers)
     return data
