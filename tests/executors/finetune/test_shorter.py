@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
+from killing import kill_training_at_first_checkpoint
 
 from advisor.plan import save_plan
 from advisor.session import Session
@@ -99,14 +97,7 @@ def test_a_run_that_was_killed_for_memory_ends_with_shorter_rows(
     save_plan(sealed(FOOT, tiny_folder, data), tmp_path / "plan.json")
     run = tmp_path / "run"
 
-    def kill_first() -> None:
-        while not list((run / "checkpoints").glob("checkpoint-*/whole.json")):
-            time.sleep(0.02)
-        for child in psutil.Process().children():
-            if "executors.finetune.child" in child.cmdline():
-                child.kill()
-
-    threading.Thread(target=kill_first, daemon=True).start()
+    kill_training_at_first_checkpoint(run)
     done = apply(check_plan(tmp_path / "plan.json", SESSION)[0], SESSION, run_path=run)
     assert [change["step"] for change in done.manifest.changes] == ["shorter"]
     assert done.manifest.status == "done"

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from killing import kill_training_at_first_checkpoint
 from made import write_company
 
 from advisor.errors import LimitError, MachineError
@@ -105,14 +105,7 @@ def test_a_killed_child_is_followed_by_a_smaller_one(
     """What the system does for want of memory: SIGKILL, without a word."""
     run = tmp_path / "run"
 
-    def kill_first() -> None:
-        while not list((run / "checkpoints").glob("checkpoint-*/whole.json")):
-            time.sleep(0.02)
-        for child in psutil.Process().children():
-            if "executors.finetune.child" in child.cmdline():
-                child.kill()
-
-    threading.Thread(target=kill_first, daemon=True).start()
+    kill_training_at_first_checkpoint(run)
     session = Session(lang="en", no_input=True, plain=True)
     done = apply(check_plan(plan_file(root), session)[0], session, run_path=run)
     manifest = done.manifest
