@@ -104,10 +104,12 @@ def compare(
     for label, (option, own) in roads.items():
         plan = folder / "plans" / f"{label}.json"
         plan.parent.mkdir(parents=True, exist_ok=True)
+        plans.append(str(plan))
+        if resume and plan.is_file():
+            continue  # made anew it would hold what earlier runs taught of time and memory
         settings = {**sets, **own}
         flags = [flag for key, value in settings.items() for flag in ("--set", f"{key}={value}")]
         okakae("plan", *flags, "--option", option, "--out", str(plan))
-        plans.append(str(plan))
     flags = [] if diagnostics else ["--no-diagnostics"]
     flags += ["--resume"] if resume and (folder / "run").exists() else []
     okakae("compare", *plans, "--run", str(folder / "run"), *flags)
