@@ -62,6 +62,7 @@ def test_a_card_without_bf16_and_a_torch_without_cuda(monkeypatch: pytest.Monkey
 
 
 def test_offline_flags_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     offline = next(c for c in doctor.examine() if c.id == "offline")
     assert offline.outcome == "on" and offline.values["flags"] == "HF_HUB_OFFLINE"

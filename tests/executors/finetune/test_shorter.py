@@ -17,6 +17,7 @@ from executors.apply import apply, check_plan, load_data
 from executors.base import Context
 from executors.finetune.checkpoints import forget_all
 from executors.finetune.executor import FinetuneExecutor
+from executors.finetune.general import planned_rows
 from executors.finetune.ladder import Rung, next_rung
 from executors.finetune.survive import LENGTHS, WORK, read_lengths
 from executors.rundir import RunDir
@@ -67,8 +68,10 @@ def test_the_shorter_step_is_trained_and_not_refused(
     read = load_data(plan, check_plan(tmp_path / "plan.json", SESSION)[0].data_root, SESSION)
     run = RunDir.create(tmp_path / "run", plan, data)
 
+    general = planned_rows(plan, run, read, SESSION)
+
     def tune(rung: Rung) -> dict[str, Any]:
-        FinetuneExecutor().tune(plan, run, read, Context(SESSION), rung, None)
+        FinetuneExecutor().tune(plan, run, read, Context(SESSION), rung, None, general)
         about = (run.artifacts / "tuned.json").read_text(encoding="utf-8")
         return dict(json.loads(about))
 
