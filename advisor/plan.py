@@ -165,18 +165,31 @@ def make_plan(
 
 
 def _estimates(option: Option, config: Mapping[str, Scalar], needs: Needs) -> dict[str, Estimate]:
-    """The option's estimates, made again when the plan runs another model than it recommends."""
-    estimates = option.estimates
-    model = str(config.get("model", option.base_model))
-    if model != option.base_model and not config.get("endpoint.url"):
-        from advisor.estimate import estimates_for_option
+    """The option's estimates, made again for another model or another length of the training."""
+    from advisor.estimate import EPOCHS, estimates_for_option
 
-        estimates = estimates_for_option(option.approach, option.method, model, needs)
+    estimates = option.estimates
+    model, epochs = str(config.get("model", option.base_model)), _epochs(config, needs)
+    other = model != option.base_model or epochs not in (None, EPOCHS)
+    if other and not config.get("endpoint.url"):
+        named = (option.approach, option.method, model, needs)
+        estimates = estimates_for_option(*named, epochs=epochs or EPOCHS)
     if config.get("prompting.search_calls") and option.variant != "whole_corpus":
         from advisor.estimate.searching import with_search
 
         estimates = with_search(estimates, config, needs)
     return {key: _finite(value) for key, value in estimates.items()}
+
+
+def _epochs(config: Mapping[str, Scalar], needs: Needs) -> float | None:
+    """How often a tuning sees every example, where a limit of its steps is the tighter one."""
+    if "finetune.epochs" not in config:
+        return None
+    epochs, steps = float(config["finetune.epochs"]), int(config.get("finetune.max_steps", 0))
+    if steps and needs.n_examples:
+        rows = int(config["finetune.batch_size"]) * int(config["finetune.grad_accum"])
+        epochs = min(epochs, steps * rows / needs.n_examples)
+    return epochs
 
 
 def seal(plan: Plan) -> Plan:

@@ -20,7 +20,7 @@ from advisor.estimate.offers import (
     with_own,
 )
 from advisor.estimate.own_runs import OwnRun
-from advisor.estimate.roads import estimates_for_option
+from advisor.estimate.roads import EPOCHS, estimates_for_option
 from advisor.estimate.settings import EstimateSettings, check, runs_on
 from advisor.estimate.shapes import Shapes, find_shapes
 from advisor.estimate.time import CPU_CORES, work
@@ -30,6 +30,7 @@ from knowledge.catalog.loader import load
 from knowledge.catalog.records import Gpu
 
 __all__ = [
+    "EPOCHS",
     "EstimateSettings",
     "Fit",
     "Memory",

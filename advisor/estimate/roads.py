@@ -34,6 +34,7 @@ TUNABLE_ON_CPU = 700_000_000
 ANSWER_CONTEXT = {"prompting": 4096, "rag": 4096, "hybrid": 4096}
 ANSWER_TOKENS = 200
 EXAMPLES_SHOWN = 8
+EPOCHS = 3.0
 FEW_SHOT_TOKENS, UNKNOWN_CORPUS_TOKENS, UNKNOWN_EXAMPLES = 1200, 200_000, 300
 # A passage and its question beside each example (hybrid tuning), and an embedder's own memory.
 PASSAGE_TOKENS, EMBEDDER_GIB = 1200, 0.5
@@ -41,7 +42,12 @@ NO_CARD_NEEDED = Estimate(0.0, 0.0, 0.0, "GiB", "formula:no-card-used")
 
 
 def estimates_for_option(
-    approach: Approach, method: Method | None, model: str | None, needs: Needs
+    approach: Approach,
+    method: Method | None,
+    model: str | None,
+    needs: Needs,
+    *,
+    epochs: float = EPOCHS,
 ) -> dict[str, Estimate]:
     """`vram_gib`, `hours`, `cost_jpy` by name; where no card is used, `ram_gib` as well.
 
@@ -52,6 +58,7 @@ def estimates_for_option(
     Args:
         model: a catalog id, `starter`, the id of a hosted API, a folder or a config; an option
             whose model's size nobody knows has no estimates.
+        epochs: times a tuning sees every example.
     """
     api = load("apis").get(model or "")
     if api is not None:
@@ -61,11 +68,11 @@ def estimates_for_option(
     except UsageError:
         return {}
     if shapes.family.encoder:
-        return _tuned(shapes, "encoder", needs) if method == "encoder" else {}
+        return _tuned(shapes, "encoder", needs, epochs) if method == "encoder" else {}
     if approach in ("fine_tuning", "hybrid"):
         if method == "encoder":
-            return _tuned(shapes, "full", needs, encoder=True)
-        return _tuned(shapes, method or "qlora", needs, passages=approach == "hybrid")
+            return _tuned(shapes, "full", needs, epochs, encoder=True)
+        return _tuned(shapes, method or "qlora", needs, epochs, passages=approach == "hybrid")
     return _answered(approach, shapes, needs)
 
 
@@ -162,7 +169,12 @@ def _shown_tokens(needs: Needs) -> int:
 
 
 def settings_for(
-    shapes: Shapes, method: TuningMethod, needs: Needs, *, passages: bool = False
+    shapes: Shapes,
+    method: TuningMethod,
+    needs: Needs,
+    *,
+    passages: bool = False,
+    epochs: float = EPOCHS,
 ) -> EstimateSettings:
     """The training okakae would run for these needs, as its recipe and the data imply."""
     gpu = card(needs)
@@ -180,7 +192,7 @@ def settings_for(
         grad_accum=accumulate,
         lora_rank=rank,
         examples=max(1, needs.n_examples or UNKNOWN_EXAMPLES),
-        epochs=3.0,
+        epochs=epochs,
         tokens_per_example=max(1, min(mean, shapes.context)),
         gradient_checkpointing=not on_cpu,
         gpu=gpu.id if gpu else None,
@@ -192,11 +204,12 @@ def _tuned(
     shapes: Shapes,
     method: TuningMethod,
     needs: Needs,
+    epochs: float,
     *,
     encoder: bool = False,
     passages: bool = False,
 ) -> dict[str, Estimate]:
-    settings = settings_for(shapes, method, needs, passages=passages)
+    settings = settings_for(shapes, method, needs, passages=passages, epochs=epochs)
     digest = needs.data.digest if needs.data else ""
     known = informed(shapes, settings, training_memory(shapes, settings), data=digest)
     memory, done = known.memory.estimate, work(shapes, settings)

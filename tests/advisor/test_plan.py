@@ -336,3 +336,20 @@ def test_shares_that_leave_nothing_are_refused_when_planning(
         planned(folder, settings=shares)
     assert [fault.ref for fault in caught.value.faults] == ["shares-leave-nothing"]
     assert planned(folder, settings={"data.test_share": 0.5, "data.validation_share": 0.4})
+
+
+def test_a_plans_hours_are_those_of_the_training_that_it_is_set_to(folder: Path) -> None:
+    """More rounds take longer, a limit of steps shorter; what is not set is the option's own."""
+    have = needs(n_examples=400)
+
+    def hours(**settings: Any) -> Estimate:
+        tuned = option("fine_tuning", "lora")
+        named = {f"finetune.{name}": value for name, value in settings.items()}
+        return planned(folder, option=tuned, needs=have, settings=named).estimates["hours"]
+
+    assert hours() == hours(epochs=3) == option().estimates["hours"]
+    one, six = hours(epochs=1), hours(epochs=6)
+    assert 4 < six.likely / one.likely < 6 and six.low > one.low and six.high > one.high
+    # 400 examples in steps of 8 are 50 steps a round.
+    assert hours(epochs=6, max_steps=50).likely == pytest.approx(one.likely)
+    assert hours(epochs=1, max_steps=5000) == one
