@@ -227,7 +227,7 @@ def _tuned(
         None where no tuning was tried.
     """
     from executors.encoder.contrast import Course
-    from executors.encoder.tuning import AVERAGED, Tuning, worth_trying
+    from executors.encoder.tuning import Tuning, worth_trying
 
     session = context.session
     if not settings.tune or not isinstance(embedder, SentenceTransformerEmbedder):
@@ -236,7 +236,7 @@ def _tuned(
         session.say("encoder.not-tried", per_class=round(learned.per_class))
         return None
     course = Course(settings.steps, settings.learning_rate, settings.seed)
-    total = settings.steps * (len(set(folds.tolist())) + AVERAGED)
+    total = settings.steps * (len(set(folds.tolist())) + 1)
     with session.progress(session.t("encoder.progress.tune"), total=1.0) as bar:
         watch = _watch(plan, total, bar.update, context)
         tuning = Tuning(embedder, learned, course, run.path / WORK, watch)

@@ -1,6 +1,6 @@
 """Tunes the embedder on every fold, and keeps the tuned one only where held-out texts show a gain.
 
-Three folds are three trainings beside the final ones; what is gained is that all examples serve
+Three folds are three trainings beside the final one; what is gained is that all examples serve
 as held-out texts, and with a few hundred of them a gain of three points can be shown at all.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ from executors.evaluate.statistics import Interval, mcnemar, paired_difference
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from executors.rag.embedding import SentenceTransformerEmbedder
 
@@ -33,10 +32,6 @@ figure 1) and its cost grows."""
 LOOKS = 3
 """At so many places along a tuning its vectors are judged, to stop where they were best."""
 SURE = 0.05
-AVERAGED = 3
-"""Tunings of all texts that differ in what they draw; their mean is kept (a model soup, Wortsman et
-al. 2022, arXiv 2203.05482). On 2,000 other rows of banking77 singles were right on .857 to .865,
-the mean of three on .864: less depends on the draw, and nothing is added to an answer's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +108,7 @@ class Tuning:
 
     def finish(self, steps: int) -> None:
         """Leave the embedder tuned on all texts, up to where the folds were best."""
-        total: dict[str, Tensor] = {}
-        for number in range(AVERAGED):
-            course = replace(self._course, seed=self._course.seed + number)
-            self._run(f"all{number}", range(len(self._data.texts)), steps, {}, course)
-            for name, tensor in self._embedder.model.state_dict().items():
-                more = tensor.double() if tensor.is_floating_point() else tensor
-                total[name] = total[name] + more if number and tensor.is_floating_point() else more
-        mean = {n: t / AVERAGED if t.is_floating_point() else t for n, t in total.items()}
-        self._embedder.model.load_state_dict(mean)
+        self._run("all", range(len(self._data.texts)), steps, {})
 
     def give_up(self) -> None:
         """Leave the embedder as it was."""
@@ -143,7 +130,6 @@ class Tuning:
         rows: Sequence[int],
         steps: int,
         keep: Mapping[int, Callable[[], None]],
-        course: Course | None = None,
     ) -> None:
         self.give_up()
         before = self._finished
@@ -157,7 +143,7 @@ class Tuning:
             self._embedder.model,
             [self._texts[row] for row in rows],
             self._data.classes[list(rows)],
-            course or self._course,
+            self._course,
             until=steps,
             checkpoint=self._folder / name,
             on_step=on_step,
