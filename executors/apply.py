@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from advisor.plan import Drift, blocking, data_root, load_plan, verify
 from advisor.session import Session
 from advisor.types import Plan
 from executors.answering import batch_for, served
-from executors.base import Context, Rehearses, RunData
+from executors.base import Context, Limits, Rehearses, RunData
 from executors.evaluate.heldout import ask, read_answers
 from executors.evaluate.latency import keep_latency, time_alone
 from executors.generator import sharing_models
@@ -50,20 +50,14 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """How the held-out questions are put to a finished road."""
+class Asking(Limits):
+    """How the held-out questions are put to a finished road, and within what limits."""
 
     alone: int = 0
     """So many are asked again one at a time: a batch hides how long one person waits.
 
     A server is asked one at a time anyway; of its answers no second one is bought.
     """
-    check: Callable[[], None] = lambda: None
-    """Called before each batch; raises LimitError where a limit of the caller is reached."""
-    left_hours: Callable[[], float | None] = lambda: None
-    """What the caller's limits leave for a training from now on; None without a limit."""
-    own_limits: bool = True
-    """Whether the plan's limits hold a training too: not where they were only the caller's."""
 
 
 ONCE = Asking()
@@ -185,8 +179,7 @@ def _open_run(checked: Checked, run_path: Path | None, resume: bool) -> RunDir:
 def _stages(
     run: RunDir, checked: Checked, session: Session, asking: Asking, given: RunData | None
 ) -> None:
-    context = Context(session, asking.check, asking.left_hours, asking.own_limits)
-    plan = checked.plan
+    context, plan = Context(session, asking), checked.plan
     road = executor(plan.executor)
     # A search of prompts and the held-out questions ask the same model.
     with _measured(run), sharing_models():

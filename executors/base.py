@@ -111,16 +111,26 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What an executor may use of the call it runs in."""
+class Limits:
+    """What the caller of a run allows it; nothing is limited where nothing is said."""
 
-    session: Session
     check: Callable[[], None] = lambda: None
     """Called before each batch of answers; raises LimitError where a limit is reached."""
     left_hours: Callable[[], float | None] = lambda: None
     """What the caller's limits leave for a training from now on; None without a limit."""
     own_limits: bool = True
     """Whether the plan's limits hold a training too: not where they were only the caller's."""
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an executor may use of the call it runs in."""
+
+    session: Session
+    limits: Limits = NO_LIMITS
 
     @property
     def lang(self) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from advisor.errors import OkakaeError, RunError
-from advisor.files import write_text
-
-TRACEBACK = "traceback.txt"
+from executors.tracebacks import in_short, keep_traceback
 
 
 @contextmanager
@@ -25,8 +22,5 @@ def told_as_failure(folder: Path) -> Iterator[None]:
     except OkakaeError:
         raise
     except Exception as error:
-        path = folder / TRACEBACK
-        write_text(path, "".join(traceback.format_exception(error)))
-        lines = str(error).strip().splitlines()
-        why = ": ".join([type(error).__name__, *lines[:1]])[:300]
-        raise RunError("broke", where=str(path), why=why, path=str(path)) from error
+        path = keep_traceback(error, folder)
+        raise RunError("broke", where=str(path), why=in_short(error), path=str(path)) from error

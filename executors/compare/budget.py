@@ -6,9 +6,9 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard
 
-from advisor.errors import LimitError
+from advisor.errors import LimitError, OkakaeError
 from advisor.estimate.money import times
 from advisor.types import Estimate, Plan, Scalar
 from executors.apply import Asking
@@ -97,7 +97,7 @@ class Budget:
 
     def asking(self, alone: int = 0) -> Asking:
         """How a road is run within these limits; `alone` as in `Asking`."""
-        return Asking(alone, self.check, self.left_hours, self._own_limits)
+        return Asking(self.check, self.left_hours, self._own_limits, alone)
 
     def left_hours(self) -> float | None:
         """Hours that the present training may take yet, by the limits of hours and of yen."""
@@ -109,9 +109,9 @@ class Budget:
             limits.append((self.jpy - have["jpy"]) / self._hour_jpy)
         return max(0.0, min(limits)) if limits else None
 
-    def raised(self, error: LimitError) -> bool:
+    def raised(self, error: OkakaeError) -> TypeGuard[LimitError]:
         """Whether the limit of the whole run was reached, and not one of a road's own plan."""
-        return error.ref.startswith(f"{self._by}-")
+        return isinstance(error, LimitError) and error.ref.startswith(f"{self._by}-")
 
     def begin_diagnostics(self) -> None:
         """The roads are done; what is asked from here on stands beside them."""

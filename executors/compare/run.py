@@ -258,18 +258,13 @@ def _take(
                 data=frozen.data,
             )
             roads.append(done)
-        except LimitError as error:
-            if not budget.raised(error):  # its own plan's: this road's failure alone
-                failed[name] = error.ref
-                session.say("compare.road-failed", name=session.t(f"road.{name}"), why=error.ref)
-                if len(checked) == 1:
-                    raise
-                continue
-            if not roads:
-                raise
-            rest = list(checked)[len(roads) + len(failed) :]
-            return roads, failed | dict.fromkeys(rest, error.ref), error
         except OkakaeError as error:
+            # A limit of its own plan is this road's failure alone.
+            if budget.raised(error):
+                if not roads:
+                    raise
+                rest = list(checked)[len(roads) + len(failed) :]
+                return roads, failed | dict.fromkeys(rest, error.ref), error
             if error.ref in REFUSES:
                 raise
             failed[name] = error.ref

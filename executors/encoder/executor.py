@@ -265,7 +265,7 @@ def _watch(
     def on_step(done: int) -> None:
         update(done / total)
         if left_h is not None and time.perf_counter() - started > left_h * 3600:
-            context.check()  # where it was the caller's limit, it is the caller's to tell of
+            context.limits.check()  # where it was the caller's limit, it is the caller's to tell of
             raise limit_reached(plan, done)
 
     return on_step

@@ -16,6 +16,7 @@ from advisor.texts import set_lang
 from executors.base import Context, RunData
 from executors.finetune.memory import is_out_of_memory, near_the_limit
 from executors.rundir import RunDir
+from executors.tracebacks import in_short, keep_traceback
 from knowledge.corpus.splits import Split
 from knowledge.corpus.types import Corpus, Example
 
@@ -32,18 +33,18 @@ def main(asked: Path, answered: Path) -> None:
         values = {name: _plain(value) for name, value in error.values.items()}
         found = _error(type(error).__name__, error.ref, error.where, values)
         if error.ref in ("model-too-big", "model-unloadable") and is_out_of_memory(error):
-            found = {"out_of_memory": f"{error.ref}: {_short(error.__cause__ or error)}"}
+            found = {"out_of_memory": f"{error.ref}: {in_short(error.__cause__ or error)}"}
     except Exception as error:
         from executors.finetune.checkpoints import unwritten
 
         refused = isinstance(error, RuntimeError | OSError) and near_the_limit()
         if is_out_of_memory(error) or refused:
-            found = {"out_of_memory": _short(error)}
+            found = {"out_of_memory": in_short(error)}
         elif told := unwritten(error, Path(job["run"]) / "checkpoints"):
             found = _error(type(told).__name__, told.ref, told.where, told.values)
         else:
-            _keep_traceback(error, answered.parent)
-            found = _error(type(error).__name__, "", "", {"why": _short(error)})
+            keep_traceback(error, answered.parent)
+            found = _error(type(error).__name__, "", "", {"why": in_short(error)})
     write_json(answered, found)
 
 
@@ -95,18 +96,6 @@ def _error(kind: str, ref: str, where: str, values: dict[str, Any]) -> dict[str,
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
-
-
-def _short(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300] if lines else ''}"
-
-
-def _keep_traceback(error: Exception, folder: Path) -> None:
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    (folder / "traceback.txt").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

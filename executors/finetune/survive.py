@@ -67,11 +67,11 @@ def survive(
     rung = reached(run, Rung(method, plan.config))
     clock = Clock(plan, context)
     while True:
-        context.check()
+        context.limits.check()
         try:
             outcome = _train(run, data, general, context.session, rung, clock.left_hours())
         except LimitError:
-            context.check()  # where it was the caller's limit, it is the caller's to tell of
+            context.limits.check()  # where it was the caller's limit, it is the caller's to tell of
             raise
         if not isinstance(outcome, OutOfMemory):
             return outcome
@@ -125,13 +125,13 @@ class Clock:
     """How long a training may go on: by its plan, counted from here on, and by its caller."""
 
     def __init__(self, plan: Plan, context: Context) -> None:
-        self._limit_h = limit_hours(plan) if context.own_limits else None
+        self._limit_h = limit_hours(plan) if context.limits.own_limits else None
         self._context = context
         self._started = time.perf_counter()
 
     def left_hours(self) -> float | None:
         """The tighter of both, 0 where it is over; None without a limit."""
-        left = [] if (theirs := self._context.left_hours()) is None else [theirs]
+        left = [] if (theirs := self._context.limits.left_hours()) is None else [theirs]
         if self._limit_h is not None:
             left.append(self._limit_h - (time.perf_counter() - self._started) / 3600)
         return max(0.0, min(left)) if left else None

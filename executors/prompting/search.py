@@ -188,7 +188,7 @@ class _Trial:
                 folder,
                 on_done,
                 batch=batch_for(self._plan),
-                before=self._context.check,
+                before=self._context.limits.check,
             )
         except UsageError as error:
             if error.ref != "prompts-too-long" or candidate == own(self._plan):
